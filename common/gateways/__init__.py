@@ -1,0 +1,1 @@
+"""Everything outside this process: one file per vendor, no tables, no sessions."""
