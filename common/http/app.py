@@ -1,0 +1,189 @@
+"""A function's HTTP side: finds the route, the caller and the values, and renders the answer.
+
+An instance is called with functions-framework's own Flask request: a second Flask application
+inside would cost half the request rate (measured, see the README's benchmarks).
+"""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from werkzeug.wrappers import Request, Response
+
+from common import logs
+from common.errors import TarsifyError, Unexpected
+from common.http import cors, parsing
+from common.http.call import Call, Raw
+from common.http.openapi import document
+from common.http.responses import SECURITY_HEADERS, render, render_error
+from common.http.routes import JSON_BODY_BYTES, Guard, Route, RouteTable
+from common.settings import Settings
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+log = logs.Log("http")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+
+
+class App:
+    """The routes of one function and the way a request takes through them."""
+
+    def __init__(
+        self, name: str, *, title: str, prefixes: tuple[str, ...], settings: Callable[[], Settings]
+    ) -> None:
+        self.name, self.title, self.prefixes = name, title, prefixes
+        self.table = RouteTable()
+        self._settings = settings
+        self._add_document()
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        guard: Guard | None,
+        out: Any = None,
+        body: type[BaseModel] | None = None,
+        query: type[BaseModel] | None = None,
+        status: int = 200,
+        body_limit: int = JSON_BODY_BYTES,
+        errors: tuple[type[TarsifyError], ...] = (),
+        aliases: tuple[str, ...] = (),
+    ) -> Callable[[Handler], Handler]:
+        """Registers a handler; its docstring's first line is the operation's summary."""
+
+        def register(handler: Handler) -> Handler:
+            summary = (handler.__doc__ or handler.__name__).strip().splitlines()[0]
+            for index, each in enumerate((path, *aliases)):
+                self.table.add(
+                    Route(
+                        method=method,
+                        path=each,
+                        handler=handler,
+                        summary=summary,
+                        out=out,
+                        guard=guard,
+                        body=body,
+                        query=query,
+                        status=status,
+                        body_limit=body_limit,
+                        errors=errors,
+                        hidden=index > 0,
+                    )
+                )
+            return handler
+
+        return register
+
+    def include(self, routes: "Routes") -> None:
+        """Adds the routes declared in another file of the same function."""
+        for declare in routes.declarations:
+            declare(self)
+
+    def __call__(self, request: Request) -> Response:
+        settings = self._settings()
+        logs.configure(settings.log_level)
+        request_id = _request_id(request)
+        started = time.perf_counter()
+        with logs.log_context(
+            function=self.name, requestId=request_id, **_trace(request, settings.gcp_project)
+        ):
+            response = self._answer(request, request_id, settings)
+            self._finish(request, response, request_id, settings)
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                durationMs=round((time.perf_counter() - started) * 1000, 1),
+            )
+        return response
+
+    def _answer(self, request: Request, request_id: str, settings: Settings) -> Response:
+        if cors.is_preflight(request):
+            return cors.preflight(request, settings.cors_origins)
+        try:
+            route, path = self.table.match(request.method, self._own_path(request.path))
+            return render(self._handle(route, path, request, request_id), route.status)
+        except TarsifyError as error:
+            if error.status >= 500:
+                log.error("request failed", exception=error)
+            return render_error(error, request_id)
+        except Exception as error:  # the last line of defence: nothing internal may leak
+            log.error("unexpected error", exception=error)
+            return render_error(Unexpected(), request_id)
+
+    def _handle(self, route: Route, path: dict[str, str], request: Request, request_id: str) -> Any:
+        """Signed in first, then parsed: a stranger learns nothing about our schemas."""
+        call: Call[Any, Any, Any] = Call(request, request_id, path, None, None, None)
+        if route.guard is not None:
+            call.principal = route.guard(call)
+        if route.query is not None:
+            call.query = parsing.parse_query(route.query, request)
+        if route.body is not None:
+            call.body = parsing.parse(route.body, parsing.read_json(request, route.body_limit))
+        return route.handler(call)
+
+    def _own_path(self, path: str) -> str:
+        """The path without the front door's prefix: a function answers on both."""
+        for prefix in self.prefixes:
+            if path == prefix or path.startswith(prefix + "/"):
+                return path[len(prefix) :] or "/"
+        return path
+
+    def _finish(
+        self, request: Request, response: Response, request_id: str, settings: Settings
+    ) -> None:
+        response.headers["X-Request-ID"] = request_id
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.method != "OPTIONS":
+            cors.allow(request, response, settings.cors_origins)
+
+    def _add_document(self) -> None:
+        self.table.add(
+            Route(
+                method="GET",
+                path="/openapi.json",
+                handler=lambda _call: Raw(document(self)),
+                summary="This document",
+                out=None,
+                guard=None,
+                hidden=True,
+            )
+        )
+
+
+class Routes:
+    """Routes declared in one file, to be included by the function's App."""
+
+    def __init__(self) -> None:
+        self.declarations: list[Callable[[App], None]] = []
+
+    def route(self, method: str, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Like App.route; takes effect when the App includes this object."""
+
+        def register(handler: Handler) -> Handler:
+            self.declarations.append(lambda app: _declare(app, method, path, handler, options))
+            return handler
+
+        return register
+
+
+def _declare(app: App, method: str, path: str, handler: Any, options: dict[str, Any]) -> None:
+    app.route(method, path, **options)(handler)
+
+
+def _request_id(request: Request) -> str:
+    """The caller's id if it is harmless, else a new one: it goes into logs and headers (W50)."""
+    given = request.headers.get("X-Request-ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
+def _trace(request: Request, project: str) -> dict[str, str]:
+    trace = request.headers.get("X-Cloud-Trace-Context", "").split("/")[0]
+    if not re.fullmatch(r"[0-9a-f]{32}", trace):
+        return {}
+    return {"logging.googleapis.com/trace": f"projects/{project}/traces/{trace}"}

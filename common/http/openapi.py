@@ -1,0 +1,185 @@
+"""The OpenAPI 3.1 document of a function, made from its route table and nothing else."""
+
+import re
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from common.errors import (
+    BodyTooLarge,
+    InvalidRequest,
+    MalformedBody,
+    TarsifyError,
+    Unauthorized,
+    Unavailable,
+    Unexpected,
+    UnsupportedMediaType,
+)
+from common.http.paging import Page
+
+if TYPE_CHECKING:
+    from common.http.app import App
+    from common.http.routes import Route
+
+_REF = "#/components/schemas/{model}"
+_META = {
+    "type": "object",
+    "required": ["page", "limit", "total", "totalPages", "pages"],
+    "properties": {
+        name: {"type": "integer", "minimum": 0}
+        for name in ("page", "limit", "total", "totalPages", "pages")
+    },
+}
+_ERROR = {
+    "type": "object",
+    "required": ["success", "error"],
+    "properties": {
+        "success": {"const": False},
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "requestId", "retryable"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "requestId": {"type": "string"},
+                "retryable": {"type": "boolean"},
+                "details": {"type": "object"},
+            },
+        },
+    },
+}
+
+
+def document(app: "App") -> dict[str, Any]:
+    """The whole document; hidden routes (aliases, the document itself) are left out."""
+    routes = [route for route in app.table if not route.hidden]
+    schemas = _schemas(routes)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": app.title, "version": "1"},
+        "servers": [{"url": prefix or "/"} for prefix in app.prefixes] or [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Error": _ERROR},
+            "securitySchemes": {
+                "idToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
+        },
+    }
+
+
+def _schemas(routes: list["Route"]) -> dict[str, Any]:
+    wanted: dict[tuple[type[BaseModel], Any], None] = {}
+    for route in routes:
+        if (model := _item(route.out)) is not None:
+            wanted[model, "serialization"] = None
+        if route.body is not None:
+            wanted[route.body, "validation"] = None
+    _, schema = models_json_schema(list(wanted), by_alias=True, ref_template=_REF)
+    found: dict[str, Any] = schema.get("$defs", {})
+    return found
+
+
+def _item(out: Any) -> type[BaseModel] | None:
+    """The model inside `Model`, `list[Model]` or `Page[Model]`."""
+    inner = get_args(out)[0] if get_origin(out) in {list, Page} else out
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+
+
+def _operation(route: "Route") -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": route.summary.rstrip("."),
+        "operationId": f"{route.handler.__name__}_{route.method.lower()}",
+        "parameters": _parameters(route),
+        "responses": _responses(route),
+    }
+    if route.guard is not None:
+        operation["security"] = [{"idToken": []}]
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": any(f.is_required() for f in route.body.model_fields.values()),
+            "content": {"application/json": {"schema": _reference(route.body)}},
+        }
+    return operation
+
+
+def _parameters(route: "Route") -> list[dict[str, Any]]:
+    names = re.findall(r"<(?:\w+:)?(\w+)>", route.path)
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in names
+    ]
+    if route.query is not None:
+        schema = route.query.model_json_schema(by_alias=True)
+        definitions = schema.get("$defs", {})
+        for name, field in schema["properties"].items():
+            found.append(
+                {
+                    "name": name,
+                    "in": "query",
+                    "required": name in schema.get("required", []),
+                    "schema": _inlined(field, definitions),
+                }
+            )
+    return found
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Query parameters have no place for $defs of their own."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return definitions[schema["$ref"].rsplit("/", 1)[1]]
+        return {key: _inlined(value, definitions) for key, value in schema.items()}
+    return [_inlined(item, definitions) for item in schema] if isinstance(schema, list) else schema
+
+
+def _responses(route: "Route") -> dict[str, Any]:
+    answers = {str(route.status): _success(route)}
+    errors: list[type[TarsifyError]] = [Unexpected, Unavailable, *route.errors]
+    if route.guard is not None:
+        errors.append(Unauthorized)
+    if route.body is not None:
+        errors += [InvalidRequest, MalformedBody, BodyTooLarge, UnsupportedMediaType]
+    if route.query is not None or "<" in route.path:
+        errors.append(InvalidRequest)
+    for error in errors:
+        entry = answers.setdefault(str(error.status), _failure())
+        entry["description"] = f"{entry['description']} {error.code()}".strip()
+    return dict(sorted(answers.items()))
+
+
+def _success(route: "Route") -> dict[str, Any]:
+    if route.status == 204:
+        return {"description": "Done; no body."}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "required": ["success", "data"],
+        "properties": {"success": {"const": True}, "data": _data(route.out)},
+    }
+    if get_origin(route.out) is Page:
+        schema["required"] = [*schema["required"], "meta"]
+        schema["properties"]["meta"] = _META
+    return {"description": "Success.", "content": {"application/json": {"schema": schema}}}
+
+
+def _data(out: Any) -> dict[str, Any]:
+    model = _item(out)
+    if model is None:
+        return {}
+    if get_origin(out) in {list, Page}:
+        return {"type": "array", "items": _reference(model)}
+    return _reference(model)
+
+
+def _reference(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _REF.format(model=model.__name__)}
+
+
+def _failure() -> dict[str, Any]:
+    schema = {"$ref": _REF.format(model="Error")}
+    return {"description": "", "content": {"application/json": {"schema": schema}}}

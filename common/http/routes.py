@@ -1,0 +1,63 @@
+"""The route table: what a function answers, to whom, and in which shape."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
+from werkzeug.exceptions import NotFound as WerkzeugNotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.routing.map import MapAdapter
+
+from common.errors import MethodNotAllowed, RouteNotFound, TarsifyError
+
+Guard = Callable[[Any], Any]
+JSON_BODY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation. `guard` finds out who calls and raises if they may not; None is public."""
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    summary: str
+    out: Any
+    guard: Guard | None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    status: int = 200
+    body_limit: int = JSON_BODY_BYTES
+    errors: tuple[type[TarsifyError], ...] = ()
+    hidden: bool = False
+
+
+@dataclass
+class RouteTable:
+    """All routes of one function, matched with and without a trailing slash."""
+
+    routes: list[Route] = field(default_factory=list)
+    _map: Map = field(default_factory=lambda: Map(strict_slashes=False, merge_slashes=False))
+    _bound: MapAdapter | None = None
+
+    def add(self, route: Route) -> None:
+        self.routes.append(route)
+        self._map.add(Rule(route.path, endpoint=route, methods=[route.method]))
+        self._bound = None
+
+    def match(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route for a path; raises RouteNotFound or MethodNotAllowed."""
+        if self._bound is None:
+            self._bound = self._map.bind("tarsify")
+        try:
+            route, arguments = self._bound.match(path, method="GET" if method == "HEAD" else method)
+        except WerkzeugMethodNotAllowed as error:
+            raise MethodNotAllowed(allowed=sorted(error.valid_methods or ())) from None
+        except WerkzeugNotFound:
+            raise RouteNotFound from None
+        return route, dict(arguments)
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self.routes)

@@ -1,0 +1,148 @@
+"""What an operator can set, in one place. Each field is one environment variable of the same name.
+
+Read once per process and validated at start, so that a wrong deploy fails its smoke test and not
+its first customer. The README's configuration reference is checked against this file.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+
+class ConfigurationError(Exception):
+    """The environment is not fit to start with; the message names each variable."""
+
+
+def _split(value: object) -> object:
+    """`a|b, c` -> (a, b, c): lists in environment variables are separated by comma or pipe."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.replace("|", ",").split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """The whole configuration of a function."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    environment: Literal["local", "dev", "staging", "prod"] = Field(
+        "local", description="Which installation this is; anything but local needs real services"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severity that is logged"
+    )
+    release: str = Field("dev", description="Version shown by /health")
+
+    database_url: str = Field("", description="SQLAlchemy URL; empty: use CLOUD_SQL_INSTANCE")
+    cloud_sql_instance: str = Field("", description="project:region:instance of Cloud SQL")
+    db_name: str = Field("tarsify", description="Database name on Cloud SQL")
+    db_user: str = Field("", description="IAM database user, without .gserviceaccount.com")
+    db_role: str = Field("tarsify_app", description="Role that every connection takes on")
+    db_pool_size: int = Field(4, ge=1, le=50, description="Connections per process")
+    db_pool_timeout_seconds: float = Field(5, gt=0, description="Wait for a free connection")
+
+    firebase_users_project: str = Field("tarsify-users", description="Firebase project: consumers")
+    firebase_developers_project: str = Field(
+        "tarsify-studio", description="Firebase project: developers and staff"
+    )
+    firebase_auth_emulator_host: str = Field(
+        "", description="host:port of an identity stand-in; only with ENVIRONMENT=local"
+    )
+    admin_uids: Names = Field((), description="Developer-project uids that are staff")
+    cors_origins: Names = Field(
+        (
+            "https://studio.tarsify.com",
+            "https://tarsify.com",
+            "http://localhost:3000",
+            "http://localhost:3001",
+        ),
+        description="Exact browser origins, separated by comma or pipe",
+    )
+
+    runpod_base_url: str = Field("https://api.runpod.ai/v2", description="RunPod's job API")
+    runpod_api_key: str = Field(
+        "", description="RunPod key for jobs", json_schema_extra={"secret": True}
+    )
+    public_url: str = Field(
+        "", description="Front door as RunPod reaches it; empty: no webhooks, polling only"
+    )
+
+    gcp_project: str = Field("tarsify-local", description="Google Cloud project")
+    gcp_region: str = Field("us-central1", description="Region of the task queues")
+    tasks_queue: str = Field("executions", description="Cloud Tasks queue for alarms")
+    tasks_target_url: str = Field("", description="URL of the tasks function; also its audience")
+    cleanup_target_url: str = Field(
+        "", description="URL of the cleanup function; also its audience"
+    )
+    invoker_email: str = Field(
+        "task-invoker@tarsify-local.iam.gserviceaccount.com",
+        description="Service account that may call tasks and cleanup",
+    )
+    invoker_certs_url: str = Field(
+        "https://www.googleapis.com/oauth2/v1/certs",
+        description="Certificates of the OIDC tokens on internal calls",
+    )
+    cloud_tasks_emulator_host: str = Field("", description="host:port of a Cloud Tasks stand-in")
+
+    output_bucket: str = Field("tarsify-outputs", description="Bucket for results")
+    storage_emulator_host: str = Field("", description="URL of a Cloud Storage stand-in")
+    storage_signer_key_file: str = Field(
+        "", description="Service account key that signs URLs; empty: sign through IAM"
+    )
+    output_url_seconds: int = Field(900, ge=60, le=604800, description="Life of a result's URL")
+    trusted_media_origins: Names = Field(
+        (), description="Origins exempt from the public-address rule; only with ENVIRONMENT=local"
+    )
+
+    platform_fee_bps: int = Field(3000, ge=0, le=10000, description="Platform share, 1/100 %")
+    test_runs_per_day: int = Field(50, ge=0, description="Free test runs per developer and day")
+    test_run_wait_seconds: float = Field(110, gt=0, description="Longest wait of a test run")
+
+    @model_validator(mode="after")
+    def _stand_ins_stay_local(self) -> Self:
+        """An identity emulator accepts forged tokens: next to real money it must not start."""
+        if self.environment == "local":
+            return self
+        stand_ins = {
+            "FIREBASE_AUTH_EMULATOR_HOST": self.firebase_auth_emulator_host,
+            "CLOUD_TASKS_EMULATOR_HOST": self.cloud_tasks_emulator_host,
+            "STORAGE_EMULATOR_HOST": self.storage_emulator_host,
+            "TRUSTED_MEDIA_ORIGINS": self.trusted_media_origins,
+        }
+        wrong = [name for name, value in stand_ins.items() if value]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(wrong)} must not be set with ENVIRONMENT={self.environment}"
+            )
+        return self
+
+    @property
+    def task_queue_path(self) -> str:
+        return f"projects/{self.gcp_project}/locations/{self.gcp_region}/queues/{self.tasks_queue}"
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Builds settings from variables; raises ConfigurationError naming each wrong one."""
+    given = {
+        name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc'])).upper() or 'environment'}: {e['msg']}"
+            for e in error.errors()
+        )
+        raise ConfigurationError(wrong) from None
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return read(os.environ)
