@@ -1,0 +1,75 @@
+"""What a function is made of at run time: built once per process, on first use, after the fork.
+
+The one place that knows all parts. Tests hand in their own with `install`.
+"""
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from common.clock import Clock, SystemClock
+from common.db import Database
+from common.gateways.identity import Identities
+from common.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from common.gateways.outbound import Outbound
+    from common.gateways.runpod import RunPod
+    from common.gateways.storage import Storage
+    from common.gateways.tasks import Tasks
+
+
+class Runtime:
+    """Lazy parts: a function that never touches storage never imports its client."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+
+    @cached_property
+    def db(self) -> Database:
+        return Database(self.settings)
+
+    @cached_property
+    def identities(self) -> Identities:
+        return Identities(self.settings)
+
+    @cached_property
+    def runpod(self) -> "RunPod":
+        from common.gateways.runpod import RunPod
+
+        return RunPod(self.settings.runpod_base_url, self.settings.runpod_api_key)
+
+    @cached_property
+    def storage(self) -> "Storage":
+        from common.gateways.storage import Storage
+
+        return Storage(self.settings)
+
+    @cached_property
+    def outbound(self) -> "Outbound":
+        from common.gateways.outbound import Outbound
+
+        return Outbound(self.settings.trusted_media_origins)
+
+    @cached_property
+    def tasks(self) -> "Tasks":
+        from common.gateways.tasks import Tasks
+
+        return Tasks(self.settings)
+
+
+_runtimes: dict[int, Runtime] = {}
+
+
+def runtime() -> Runtime:
+    """This process's runtime; a copy inherited through a fork is never used."""
+    pid = os.getpid()
+    if pid not in _runtimes:
+        _runtimes[pid] = Runtime(settings())
+    return _runtimes[pid]
+
+
+def install(instance: Runtime) -> None:
+    """Makes `instance` this process's runtime."""
+    _runtimes[os.getpid()] = instance

@@ -1,0 +1,1 @@
+"""The schema's history. Forward only: add, backfill, enforce."""

@@ -1,0 +1,50 @@
+"""Runs migrations: one at a time, never waiting long for a lock, functions last."""
+
+from alembic import context
+from sqlalchemy import Connection, create_engine, pool, text
+
+from migrations.functions import install_functions
+from migrations.metadata import metadata
+
+ADVISORY_LOCK = 7_310_000
+LOCK_TIMEOUT = "5s"
+STATEMENT_TIMEOUT = "10min"
+
+
+def _url() -> str:
+    url = context.config.get_main_option("sqlalchemy.url")
+    assert url, "set sqlalchemy.url: use migrations.run.upgrade(url)"
+    return url
+
+
+def _migrate(connection: Connection) -> None:
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    connection.commit()
+    try:
+        context.configure(
+            connection=connection,
+            target_metadata=metadata(),
+            compare_type=True,
+            transaction_per_migration=False,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+            if context.config.attributes.get("functions", True):
+                install_functions(connection)
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+        connection.commit()
+
+
+def main() -> None:
+    arguments = {"ssl_context": False} if "127.0.0.1" in _url() or "localhost" in _url() else {}
+    engine = create_engine(_url(), poolclass=pool.NullPool, connect_args=arguments)
+    with engine.connect() as connection:
+        _migrate(connection)
+    engine.dispose()
+
+
+main()

@@ -1,0 +1,23 @@
+"""The role that functions work as: it may do only what later migrations grant."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(
+        """
+        DO $$ BEGIN
+          IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tarsify_app') THEN
+            CREATE ROLE tarsify_app NOLOGIN;
+          END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+          NULL; -- roles belong to the whole server: another database's migration was faster
+        END $$
+        """
+    )
+    op.execute("GRANT USAGE ON SCHEMA public TO tarsify_app")
