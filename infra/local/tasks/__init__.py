@@ -1,0 +1,1 @@
+"""A stand-in for Cloud Tasks that the real client talks to."""
