@@ -1,0 +1,1 @@
+"""Credits: the ledger, and the wallet as a consumer sees it."""

@@ -1,0 +1,477 @@
+-- The life of an execution: every function is one step, one statement, one transaction.
+-- Time is an argument so that tests own the clock. Every step may be repeated.
+-- Phases: waiting (for a submit) -> submitting (POST /run may be on its way) -> watching -> done.
+-- The wire status only moves forward; a retried run keeps the furthest status it showed.
+-- SQLSTATEs raised: those of the ledger; P0409 the model changed; P0422 key used for another
+-- request; P0429 test quota used.
+
+-- How long an attempt may stay without an answer to POST /run before it counts as lost.
+CREATE OR REPLACE FUNCTION execution_submit_grace() RETURNS interval
+LANGUAGE sql IMMUTABLE AS $$ SELECT interval '90 seconds' $$;
+
+-- RunPod gives up by its own ttl before we do; the margin keeps late completions rare.
+CREATE OR REPLACE FUNCTION execution_attempt_allowance(e executions) RETURNS interval
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT make_interval(secs => e.queue_seconds + e.execution_timeout_seconds + 60)
+$$;
+
+-- Nothing lives longer than this: three attempts, each with its grace, and five minutes.
+CREATE OR REPLACE FUNCTION execution_lifetime(p_queue int, p_timeout int) RETURNS interval
+LANGUAGE sql IMMUTABLE AS $$ SELECT make_interval(secs => 3 * (90 + p_queue + p_timeout) + 300) $$;
+
+CREATE OR REPLACE FUNCTION execution_note(
+  p_execution uuid, p_attempt uuid, p_what text, p_effect text, p_now timestamptz
+) RETURNS void LANGUAGE sql SET search_path = public, pg_temp AS $$
+  INSERT INTO execution_events (execution_id, attempt_id, what, effect, at)
+  VALUES (p_execution, p_attempt, p_what, p_effect, p_now);
+$$;
+
+-- Inserts the row and its outbox entry; what both kinds of start share.
+CREATE OR REPLACE FUNCTION execution_insert(p_new executions, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  INSERT INTO executions (
+    id, kind, consumer_id, developer_id, tars_model_id, version_id, base_model_id, endpoint_id,
+    runpod_endpoint_id, output_adapter, output_type, price, fee, queue_seconds,
+    execution_timeout_seconds, inputs, payload, test_fingerprint, created_at, next_check_at,
+    expires_at)
+  VALUES (
+    p_new.id, p_new.kind, p_new.consumer_id, p_new.developer_id, p_new.tars_model_id,
+    p_new.version_id, p_new.base_model_id, p_new.endpoint_id, p_new.runpod_endpoint_id,
+    p_new.output_adapter, p_new.output_type, p_new.price, p_new.fee, p_new.queue_seconds,
+    p_new.execution_timeout_seconds, p_new.inputs, p_new.payload, p_new.test_fingerprint,
+    p_now, p_now,
+    p_now + execution_lifetime(p_new.queue_seconds, p_new.execution_timeout_seconds));
+  INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', p_new.id, p_now);
+END $$;
+
+-- Hop 1. 'started', or 'replayed' with the earlier execution of the same key.
+CREATE OR REPLACE FUNCTION execution_start(
+  p_new jsonb, p_key text, p_request_hash bytea, p_now timestamptz,
+  OUT outcome text, OUT execution_id uuid
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  new executions := jsonb_populate_record(NULL::executions, p_new);
+  earlier idempotency_keys;
+BEGIN
+  IF p_key IS NOT NULL THEN
+    INSERT INTO idempotency_keys (owner_id, key, request_hash, execution_id, created_at)
+    VALUES (new.consumer_id, p_key, p_request_hash, new.id, p_now) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+      SELECT * INTO earlier FROM idempotency_keys
+       WHERE owner_id = new.consumer_id AND key = p_key;
+      IF earlier.request_hash <> p_request_hash THEN
+        RAISE EXCEPTION 'the key was used for another request' USING ERRCODE = 'P0422';
+      END IF;
+      outcome := 'replayed';
+      execution_id := earlier.execution_id;
+      RETURN;
+    END IF;
+  END IF;
+  PERFORM 1 FROM tars_models m
+     JOIN base_models b ON b.id = m.base_model_id AND b.is_active
+     JOIN runpod_endpoints r ON r.id = b.endpoint_id AND r.is_active
+    WHERE m.id = new.tars_model_id AND m.published_version_id = new.version_id
+      AND m.status = 'PUBLISHED' AND m.deleted_at IS NULL
+      AND r.runpod_endpoint_id = new.runpod_endpoint_id;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the model changed' USING ERRCODE = 'P0409';
+  END IF;
+  PERFORM ledger.place_hold(
+    new.id, ledger.account_of('wallet', new.consumer_id), new.price,
+    p_now + execution_lifetime(new.queue_seconds, new.execution_timeout_seconds), p_now);
+  PERFORM execution_insert(new, p_now);
+  outcome := 'started';
+  execution_id := new.id;
+END $$;
+
+-- A developer's free test. The same test while one is alive, or just ended, joins it: the
+-- studio retries a failed call by itself (contract K11).
+CREATE OR REPLACE FUNCTION execution_start_test(
+  p_new jsonb, p_fingerprint bytea, p_quota int, p_now timestamptz,
+  OUT outcome text, OUT execution_id uuid
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  new executions := jsonb_populate_record(NULL::executions, p_new);
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended(new.developer_id::text, 7310002));
+  SELECT e.id INTO execution_id FROM executions e
+   WHERE e.kind = 'TEST' AND e.developer_id = new.developer_id
+     AND e.test_fingerprint = p_fingerprint
+     AND (e.phase <> 'done' OR e.finished_at > p_now - interval '5 seconds')
+   ORDER BY e.created_at DESC, e.id LIMIT 1;
+  IF FOUND THEN
+    outcome := 'replayed';
+    RETURN;
+  END IF;
+  IF (SELECT count(*) FROM executions e
+       WHERE e.kind = 'TEST' AND e.developer_id = new.developer_id
+         AND e.created_at >= date_trunc('day', p_now)) >= p_quota THEN
+    RAISE EXCEPTION 'test quota used' USING ERRCODE = 'P0429';
+  END IF;
+  new.test_fingerprint := p_fingerprint;
+  PERFORM execution_insert(new, p_now);
+  outcome := 'started';
+  execution_id := new.id;
+END $$;
+
+-- Hop 5, the one way to end a run: state, money and announcement change together or not at all.
+CREATE OR REPLACE FUNCTION execution_finish(
+  p_execution uuid, p_status text, p_output jsonb, p_code text, p_message text, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+  e executions;
+BEGIN
+  UPDATE executions SET
+    status = p_status, phase = 'done', finished_at = p_now, next_check_at = NULL,
+    output = p_output, error_code = p_code, error_message = p_message
+   WHERE id = p_execution RETURNING * INTO e;
+  IF e.kind = 'RUN' THEN
+    IF p_status = 'COMPLETED' THEN
+      PERFORM ledger.capture(e.id, e.developer_id, e.fee, p_now);
+      INSERT INTO run_tally (tars_model_id) VALUES (e.tars_model_id);
+    ELSE
+      PERFORM ledger.release(e.id, p_now);
+    END IF;
+  END IF;
+  UPDATE attempts SET want_cancel = true
+   WHERE execution_id = e.id AND state IN ('intent', 'submitted', 'lost');
+  DELETE FROM outbox WHERE topic = 'submit' AND ref = e.id;
+  INSERT INTO announcements (execution_id, status, at) VALUES (e.id, p_status, p_now);
+END $$;
+
+-- What follows a failed attempt: another one after a pause, or the end.
+CREATE OR REPLACE FUNCTION execution_retry_or_finish(
+  e executions, p_retryable boolean, p_pause interval, p_code text, p_message text,
+  p_now timestamptz
+) RETURNS text LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF e.cancel_requested THEN
+    PERFORM execution_finish(e.id, 'CANCELLED', NULL, NULL, NULL, p_now);
+    RETURN 'cancelled';
+  END IF;
+  IF p_retryable AND e.attempts < 3 THEN
+    UPDATE executions SET phase = 'waiting', next_check_at = p_now + p_pause WHERE id = e.id;
+    INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', e.id, p_now + p_pause)
+    ON CONFLICT DO NOTHING;
+    RETURN 'retry';
+  END IF;
+  PERFORM execution_finish(e.id, 'FAILED', NULL, p_code, p_message, p_now);
+  RETURN 'failed';
+END $$;
+
+-- Hop 2, first half: the attempt exists before RunPod is called. True for exactly one caller.
+CREATE OR REPLACE FUNCTION execution_begin_attempt(
+  p_execution uuid, p_attempt uuid, p_token_hash bytea, p_now timestamptz,
+  OUT begun boolean, OUT runpod_endpoint_id text, OUT payload jsonb,
+  OUT queue_seconds int, OUT execution_timeout_seconds int, OUT deadline_at timestamptz
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  e executions;
+BEGIN
+  begun := false;
+  SELECT * INTO e FROM executions WHERE id = p_execution FOR UPDATE;
+  IF e.phase IS DISTINCT FROM 'waiting' OR e.next_check_at > p_now OR e.attempts >= 3 THEN
+    RETURN;
+  END IF;
+  deadline_at := p_now + execution_attempt_allowance(e);
+  INSERT INTO attempts (id, execution_id, n, runpod_endpoint_id, token_hash, begun_at, deadline_at)
+  VALUES (p_attempt, e.id, e.attempts + 1, e.runpod_endpoint_id, p_token_hash, p_now, deadline_at);
+  UPDATE executions SET phase = 'submitting', attempts = attempts + 1,
+                        next_check_at = p_now + execution_submit_grace()
+   WHERE id = e.id;
+  DELETE FROM outbox WHERE topic = 'submit' AND ref = e.id;
+  begun := true;
+  runpod_endpoint_id := e.runpod_endpoint_id;
+  payload := e.payload;
+  queue_seconds := e.queue_seconds;
+  execution_timeout_seconds := e.execution_timeout_seconds;
+END $$;
+
+-- Locks an execution, then one of its attempts, always in this order.
+CREATE OR REPLACE FUNCTION execution_lock(p_attempt uuid, OUT e executions, OUT a attempts)
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  SELECT x.* INTO e FROM executions x
+   WHERE x.id = (SELECT execution_id FROM attempts WHERE id = p_attempt) FOR UPDATE;
+  SELECT y.* INTO a FROM attempts y WHERE y.id = p_attempt FOR UPDATE;
+END $$;
+
+-- Hop 2, second half: RunPod answered with a job id.
+CREATE OR REPLACE FUNCTION execution_submitted(
+  p_attempt uuid, p_job text, p_now timestamptz
+) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  pair record;
+  e executions;
+  a attempts;
+BEGIN
+  SELECT * INTO pair FROM execution_lock(p_attempt);
+  e := pair.e;
+  a := pair.a;
+  IF a.id IS NULL THEN
+    RETURN 'unknown';
+  END IF;
+  -- The answer to our own call is the authority on the job's id; a callback's was a hint.
+  UPDATE attempts SET
+    job_id = CASE WHEN state IN ('intent', 'submitted', 'lost') THEN p_job ELSE job_id END,
+    state = CASE state WHEN 'intent' THEN 'submitted' ELSE state END,
+    want_cancel = want_cancel OR (state IN ('intent', 'submitted', 'lost')
+      AND (e.phase = 'done' OR state = 'lost' OR e.cancel_requested))
+   WHERE id = p_attempt;
+  IF e.phase = 'submitting' AND a.n = e.attempts THEN
+    UPDATE executions SET
+      phase = 'watching',
+      status = CASE status WHEN 'PENDING' THEN 'QUEUED' ELSE status END,
+      next_check_at = CASE WHEN e.cancel_requested THEN p_now
+                           ELSE p_now + interval '10 seconds' END
+     WHERE id = e.id;
+    RETURN 'watching';
+  END IF;
+  RETURN 'noted';
+END $$;
+
+-- Hop 2, refused: RunPod certainly did not take the job.
+CREATE OR REPLACE FUNCTION execution_rejected(
+  p_attempt uuid, p_retryable boolean, p_code text, p_message text, p_error text,
+  p_now timestamptz
+) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  pair record;
+  e executions;
+  a attempts;
+  effect text;
+BEGIN
+  SELECT * INTO pair FROM execution_lock(p_attempt);
+  e := pair.e;
+  a := pair.a;
+  IF e.phase IS NOT DISTINCT FROM 'done' OR a.state IS DISTINCT FROM 'intent'
+     OR a.n <> e.attempts THEN
+    RETURN 'stale';
+  END IF;
+  UPDATE attempts SET state = 'failed', ended_at = p_now, error = p_error WHERE id = p_attempt;
+  effect := execution_retry_or_finish(
+    e, p_retryable, interval '5 seconds' * 2 ^ e.attempts, p_code, p_message, p_now);
+  PERFORM execution_note(e.id, p_attempt, 'rejected', effect, p_now);
+  RETURN effect;
+END $$;
+
+-- The next look at a running job: 10, 16, 26, 41, 66, 105, 120, 120 .. seconds.
+CREATE OR REPLACE FUNCTION execution_poll_pause(p_polls int) RETURNS interval
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT least(interval '10 seconds' * 1.6 ^ least(p_polls, 8), interval '120 seconds')
+$$;
+
+-- Hops 3 and 4: what `GET /status` said of an attempt's job, however we came to ask.
+-- p_seen: QUEUED, RUNNING, COMPLETED, FAILED, TIMED_OUT, CANCELLED or GONE.
+CREATE OR REPLACE FUNCTION execution_observe(
+  p_attempt uuid, p_job text, p_seen text, p_source text, p_details jsonb, p_now timestamptz
+) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  pair record;
+  e executions;
+  a attempts;
+  seen text := p_seen;
+  ended text;
+  effect text;
+BEGIN
+  SELECT * INTO pair FROM execution_lock(p_attempt);
+  e := pair.e;
+  a := pair.a;
+  IF a.id IS NULL OR (a.job_id IS NOT NULL AND a.job_id <> p_job) THEN
+    PERFORM execution_note(e.id, p_attempt, p_source || ':' || p_seen, 'mismatch', p_now)
+      WHERE a.id IS NOT NULL;
+    RETURN 'mismatch';
+  END IF;
+  UPDATE attempts SET job_id = p_job, polls = polls + 1 WHERE id = p_attempt;
+  IF seen IN ('QUEUED', 'RUNNING') AND p_now > a.deadline_at THEN
+    seen := 'TIMED_OUT';
+    UPDATE attempts SET want_cancel = true WHERE id = p_attempt;
+  END IF;
+  ended := CASE seen WHEN 'COMPLETED' THEN 'completed' WHEN 'FAILED' THEN 'failed'
+                     WHEN 'TIMED_OUT' THEN 'timed_out' WHEN 'CANCELLED' THEN 'cancelled'
+                     WHEN 'GONE' THEN 'lost' END;
+  IF seen IN ('QUEUED', 'RUNNING') THEN
+    RETURN execution_alive(e, a, seen, p_now);
+  END IF;
+  UPDATE attempts SET
+    state = CASE WHEN state IN ('intent', 'submitted', 'lost') THEN ended ELSE state END,
+    want_cancel = want_cancel AND seen = 'TIMED_OUT',
+    ended_at = coalesce(ended_at, p_now), error = coalesce(error, p_details->>'error')
+   WHERE id = p_attempt;
+  IF e.phase = 'done' THEN
+    effect := 'late';
+  ELSIF seen = 'COMPLETED' THEN -- any attempt of a live execution may win, even a lost one
+    UPDATE executions SET delay_ms = (p_details->>'delayMs')::bigint,
+                          execution_ms = (p_details->>'executionMs')::bigint,
+                          started_at = coalesce(started_at, p_now - make_interval(
+                            secs => coalesce((p_details->>'executionMs')::bigint, 0) / 1000.0))
+     WHERE id = e.id;
+    PERFORM execution_finish(e.id, 'COMPLETED', p_details->'output', NULL, NULL, p_now);
+    effect := 'completed';
+  ELSIF a.n <> e.attempts OR a.state NOT IN ('intent', 'submitted') THEN
+    effect := 'stale';
+  ELSIF seen = 'TIMED_OUT' AND NOT e.cancel_requested THEN -- it would time out again
+    PERFORM execution_finish(e.id, 'TIMED_OUT', NULL, p_details->>'code',
+                             p_details->>'message', p_now);
+    effect := 'timed_out';
+  ELSE
+    effect := execution_retry_or_finish(
+      e, coalesce((p_details->>'retryable')::boolean, true),
+      interval '5 seconds' * 2 ^ e.attempts, p_details->>'code', p_details->>'message', p_now);
+  END IF;
+  PERFORM execution_note(e.id, p_attempt, p_source || ':' || p_seen, effect, p_now);
+  RETURN effect;
+END $$;
+
+-- The job is alive: show it, and look again after a growing pause.
+CREATE OR REPLACE FUNCTION execution_alive(
+  e executions, a attempts, p_seen text, p_now timestamptz
+) RETURNS text LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF e.phase = 'done' THEN
+    RETURN 'late';
+  END IF;
+  IF a.n <> e.attempts OR e.phase NOT IN ('submitting', 'watching') THEN
+    RETURN 'stale';
+  END IF;
+  UPDATE attempts SET state = 'submitted' WHERE id = a.id AND state = 'intent';
+  UPDATE executions SET
+    phase = 'watching',
+    status = CASE WHEN execution_status_rank(p_seen) > execution_status_rank(status)
+                  THEN p_seen ELSE status END,
+    started_at = CASE WHEN p_seen = 'RUNNING' THEN coalesce(started_at, p_now)
+                      ELSE started_at END,
+    next_check_at = p_now + execution_poll_pause(a.polls)
+   WHERE id = e.id;
+  RETURN 'alive';
+END $$;
+
+-- A consumer's or developer's wish to stop: 'cancelled', 'requested', 'ended' or 'unknown'.
+CREATE OR REPLACE FUNCTION execution_cancel(
+  p_execution uuid, p_consumer uuid, p_now timestamptz
+) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  e executions;
+BEGIN
+  SELECT * INTO e FROM executions
+   WHERE id = p_execution AND consumer_id = p_consumer FOR UPDATE;
+  IF e.id IS NULL THEN
+    RETURN 'unknown';
+  END IF;
+  IF e.phase = 'done' THEN
+    RETURN CASE e.status WHEN 'CANCELLED' THEN 'cancelled' ELSE 'ended' END;
+  END IF;
+  IF e.phase = 'waiting' THEN
+    PERFORM execution_finish(e.id, 'CANCELLED', NULL, NULL, NULL, p_now);
+    PERFORM execution_note(e.id, NULL, 'cancel', 'cancelled', p_now);
+    RETURN 'cancelled';
+  END IF;
+  UPDATE executions SET cancel_requested = true, next_check_at = p_now WHERE id = e.id;
+  PERFORM execution_note(e.id, NULL, 'cancel', 'requested', p_now);
+  RETURN 'requested';
+END $$;
+
+-- What is due on an execution now: the action that a worker must take outside the transaction.
+-- 'none', 'submit', 'look' (with attempt and job), or how it ended here.
+CREATE OR REPLACE FUNCTION execution_tick(
+  p_execution uuid, p_now timestamptz,
+  OUT action text, OUT attempt_id uuid, OUT job_id text, OUT runpod_endpoint_id text,
+  OUT cancel boolean, OUT last_look boolean
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  e executions;
+  a attempts;
+BEGIN
+  action := 'none';
+  SELECT * INTO e FROM executions WHERE id = p_execution FOR UPDATE;
+  IF e.id IS NULL OR e.phase = 'done' OR e.next_check_at > p_now THEN
+    RETURN;
+  END IF;
+  SELECT * INTO a FROM attempts x WHERE x.execution_id = e.id AND x.n = e.attempts;
+  IF p_now >= e.expires_at THEN
+    PERFORM execution_finish(
+      e.id, CASE WHEN e.cancel_requested THEN 'CANCELLED' ELSE 'TIMED_OUT' END, NULL,
+      'EXECUTION_EXPIRED', 'The run took too long and was stopped. Your credits are back.', p_now);
+    PERFORM execution_note(e.id, a.id, 'tick', 'expired', p_now);
+    action := 'expired';
+  ELSIF e.phase = 'waiting' THEN
+    action := 'submit';
+  ELSIF e.phase = 'submitting' AND a.job_id IS NULL THEN
+    IF p_now < a.begun_at + execution_submit_grace() THEN
+      UPDATE executions SET next_check_at = a.begun_at + execution_submit_grace() WHERE id = e.id;
+      RETURN;
+    END IF;
+    -- An orphan job may exist, bounded by its ttl. If it reports it still wins.
+    UPDATE attempts SET state = 'lost' WHERE id = a.id;
+    action := execution_retry_or_finish(
+      e, true, interval '0', 'NO_ANSWER',
+      'The GPU service did not answer. Your credits are back.', p_now);
+    PERFORM execution_note(e.id, a.id, 'tick', 'lost:' || action, p_now);
+    action := CASE action WHEN 'retry' THEN 'submit' ELSE action END;
+  ELSE
+    -- The lease: a poller that dies is replaced after 30 seconds.
+    UPDATE executions SET next_check_at = p_now + interval '30 seconds' WHERE id = e.id;
+    action := 'look';
+    attempt_id := a.id;
+    job_id := a.job_id;
+    runpod_endpoint_id := a.runpod_endpoint_id;
+    cancel := e.cancel_requested;
+    last_look := p_now > a.deadline_at;
+  END IF;
+END $$;
+
+-- A wanted cancel was sent, or there is nothing left to send it to.
+CREATE OR REPLACE FUNCTION execution_cancel_sent(p_attempt uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  UPDATE attempts SET want_cancel = false WHERE id = p_attempt;
+$$;
+
+-- Outbox rows due now, claimed by moving their time; what remains has by definition not been done.
+CREATE OR REPLACE FUNCTION outbox_claim(p_older_than interval, p_limit int, p_now timestamptz)
+RETURNS TABLE (ref uuid) LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  UPDATE outbox o SET relays = relays + 1,
+                      due_at = p_now + least(interval '15 seconds' * 2 ^ least(relays, 8),
+                                             interval '10 minutes')
+   WHERE o.id IN (SELECT id FROM outbox WHERE due_at <= p_now - p_older_than
+                   ORDER BY due_at, id LIMIT p_limit FOR UPDATE SKIP LOCKED)
+  RETURNING o.ref;
+$$;
+
+-- Idempotency keys are remembered for a day.
+CREATE OR REPLACE FUNCTION idempotency_keys_forget(p_now timestamptz) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH gone AS (DELETE FROM idempotency_keys WHERE created_at < p_now - interval '1 day'
+                RETURNING 1)
+  SELECT count(*) FROM gone;
+$$;
+
+CREATE OR REPLACE VIEW execution_violation AS
+  SELECT 'I6 ended execution with a wrong hold' AS rule, e.id::text AS what, e.price AS difference
+    FROM executions e LEFT JOIN ledger.hold h ON h.id = e.id
+   WHERE e.kind = 'RUN' AND h.state IS DISTINCT FROM
+         CASE WHEN e.phase <> 'done' THEN 'held' WHEN e.status = 'COMPLETED' THEN 'captured'
+              ELSE 'released' END
+  UNION ALL
+  SELECT 'I6 hold without execution', h.id::text, h.amount
+    FROM ledger.hold h LEFT JOIN executions e ON e.id = h.id WHERE e.id IS NULL
+  UNION ALL
+  SELECT 'I6 ended execution without one announcement', e.id::text, count(a.id)
+    FROM executions e LEFT JOIN announcements a ON a.execution_id = e.id
+   GROUP BY e.id, e.phase HAVING count(a.id) <> (e.phase = 'done')::int
+  UNION ALL
+  SELECT 'I7 hold open past its time', h.id::text, h.amount
+    FROM ledger.hold h WHERE h.state = 'held' AND h.expires_at < now() - interval '5 minutes';
+
+REVOKE ALL ON FUNCTION
+  execution_note, execution_insert, execution_start, execution_start_test, execution_finish,
+  execution_retry_or_finish, execution_begin_attempt, execution_lock, execution_submitted,
+  execution_rejected, execution_observe, execution_alive, execution_cancel, execution_tick,
+  execution_cancel_sent, outbox_claim, idempotency_keys_forget
+FROM PUBLIC;
+GRANT SELECT ON execution_violation TO tarsify_app;
+GRANT EXECUTE ON FUNCTION
+  execution_start, execution_start_test, execution_begin_attempt, execution_submitted,
+  execution_rejected, execution_observe, execution_cancel, execution_tick,
+  execution_cancel_sent, outbox_claim, idempotency_keys_forget
+TO tarsify_app;

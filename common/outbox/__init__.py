@@ -1,0 +1,1 @@
+"""Work that must follow a commit: a row that is written with the change it follows."""
