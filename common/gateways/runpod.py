@@ -1,0 +1,273 @@
+"""RunPod's job API: submit once, and look, cancel or ask for health as often as needed.
+
+Nothing here limits the rate of calls: RunPod's limits hold per endpoint and for all our processes
+together, so the task queue's dispatch rate bounds them, and a 429 that comes through is told apart.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from common.boundary import assert_no_session
+from common.gateways.runpod_errors import (
+    Refusal,
+    RunPodUnavailable,
+    SubmitRefused,
+    SubmitUnknown,
+    Trouble,
+    refusal_in,
+    trouble_in,
+)
+from common.gateways.runpod_report import (
+    MISSING,
+    EndpointHealth,
+    JobReport,
+    JobState,
+    read_health,
+    read_report,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = [
+    "MISSING",
+    "EndpointHealth",
+    "JobReport",
+    "JobState",
+    "Refusal",
+    "RunPod",
+    "RunPodUnavailable",
+    "SubmitRefused",
+    "SubmitUnknown",
+    "Trouble",
+]
+
+# Bounds of a job's policy in ms (runpod.md 2.2); values outside would be answered 400.
+EXECUTION_TIMEOUT_MS = (5_000, 7 * 86_400_000)
+TTL_MS = (10_000, 7 * 86_400_000)
+# Larger than any result that RunPod takes from a worker (runpod.md 1.5), so only nonsense is.
+MAX_ANSWER_BYTES = 40 * 1024 * 1024
+# Middle boxes forget idle connections silently; a submit on such a one would be of unknown outcome.
+IDLE_SECONDS = 30.0
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class RunPod:
+    """One client per process; safe to share between threads.
+
+    No message or exception of it carries the key, a webhook URL or a job's input.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        connect_timeout_s: float = 3.0,
+        submit_timeout_s: float = 20.0,
+        read_timeout_s: float = 10.0,
+        attempts: int = 3,
+    ) -> None:
+        if not api_key.isascii() or not api_key.isprintable():
+            raise ValueError("the RunPod key has characters that no header can carry")
+        if not base_url.startswith(("https://", "http://")):
+            raise ValueError("the RunPod address must be an http or https URL")
+        self._base_url = base_url.rstrip("/")
+        self._key = api_key
+        self._connect_timeout_s = connect_timeout_s
+        self._submit_timeout_s = submit_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._attempts = attempts
+        self._used_at = 0.0
+
+    def submit(
+        self,
+        endpoint_id: str,
+        *,
+        payload: dict[str, Any],
+        webhook_url: str | None,
+        execution_timeout_ms: int,
+        ttl_ms: int,
+    ) -> str:
+        """POST /run exactly once; returns the job id. There is no idempotency key (runpod.md 1.2).
+
+        ttl_ms counts from now and covers queue and run; RunPod deletes the job when it is over.
+        Raises SubmitRefused when there is certainly no job, SubmitUnknown when nobody can say.
+        """
+        assert_no_session()
+        from requests import ConnectionError as Broken
+        from requests import RequestException
+
+        if not _NAME.fullmatch(endpoint_id):
+            raise SubmitRefused(Refusal.UNKNOWN_ENDPOINT)
+        job: dict[str, Any] = {
+            "input": payload,
+            "policy": {
+                "executionTimeout": _clamped(execution_timeout_ms, EXECUTION_TIMEOUT_MS),
+                "ttl": _clamped(ttl_ms, TTL_MS),
+            },
+        }
+        if webhook_url is not None:
+            job["webhook"] = webhook_url
+        body = json.dumps(job, ensure_ascii=False).encode()
+        try:
+            status, answer = self._call(
+                "POST", f"{endpoint_id}/run", timeout_s=self._submit_timeout_s, body=body
+            )
+        except Broken as error:
+            if _never_connected(error):
+                raise SubmitRefused(Refusal.UNREACHABLE) from None
+            raise SubmitUnknown(type(error).__name__) from None
+        except (RequestException, ValueError) as error:
+            raise SubmitUnknown(type(error).__name__) from None
+        return _job_id(status, answer)
+
+    def status(self, endpoint_id: str, job_id: str) -> JobReport:
+        """One look at a job, repeated a little on passing trouble. Raises RunPodUnavailable.
+
+        A result can be read for 30 minutes after the end (runpod.md 0.1); then the job is GONE.
+        """
+        if not _NAME.fullmatch(job_id):
+            return JobReport(job_id, JobState.GONE)
+        status, answer = self._ask("GET", endpoint_id, f"status/{job_id}")
+        if status == 404:
+            return JobReport(job_id, JobState.GONE)
+        return _readable(lambda: read_report(answer, job_id=job_id))
+
+    def cancel(self, endpoint_id: str, job_id: str) -> None:
+        """Ask RunPod to stop a job. Raises RunPodUnavailable.
+
+        The answer proves nothing: a job may complete after it (P16), and a 4xx usually means that
+        the job has ended or is gone. Only `status` tells.
+        """
+        if _NAME.fullmatch(job_id):
+            self._ask("POST", endpoint_id, f"cancel/{job_id}", accept_rejection=True)
+
+    def health(self, endpoint_id: str) -> EndpointHealth:
+        """The endpoint's queue and workers. Raises RunPodUnavailable."""
+        status, answer = self._ask("GET", endpoint_id, "health")
+        if status == 404:
+            raise RunPodUnavailable(Trouble.UNKNOWN_ENDPOINT)
+        return _readable(lambda: read_health(answer))
+
+    def _ask(
+        self, method: str, endpoint_id: str, path: str, *, accept_rejection: bool = False
+    ) -> tuple[int, Any]:
+        """A call that may be repeated. Returns 2xx and 404 (and 4xx if accepted)."""
+        assert_no_session()
+        import tenacity
+
+        if not _NAME.fullmatch(endpoint_id):
+            raise RunPodUnavailable(Trouble.UNKNOWN_ENDPOINT)
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._attempts),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=1.0),
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, RunPodUnavailable) and error.passing
+            ),
+            reraise=True,
+        )
+        return retrying(self._ask_once, method, f"{endpoint_id}/{path}", accept_rejection)
+
+    def _ask_once(self, method: str, path: str, accept_rejection: bool) -> tuple[int, Any]:
+        from requests import RequestException
+
+        try:
+            status, answer = self._call(method, path, timeout_s=self._read_timeout_s)
+        except RequestException:
+            raise RunPodUnavailable(Trouble.NETWORK) from None
+        except ValueError:
+            raise RunPodUnavailable(Trouble.UNREADABLE) from None
+        trouble = trouble_in(status, answer)
+        if trouble is None or (trouble is Trouble.REJECTED and accept_rejection):
+            return status, answer
+        raise RunPodUnavailable(trouble)
+
+    def _call(
+        self, method: str, path: str, *, timeout_s: float, body: bytes | None = None
+    ) -> tuple[int, Any]:
+        """One exchange: the code, and the JSON body (or its beginning, when it is not JSON)."""
+        self._drop_idle_connections()
+        with self._session.request(
+            method,
+            f"{self._base_url}/{quote(path)}",
+            data=body,
+            timeout=(self._connect_timeout_s, timeout_s),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            raw = _bounded_body(response)
+        try:
+            return response.status_code, json.loads(raw)
+        except (ValueError, RecursionError):
+            return response.status_code, raw[:500].decode(errors="replace")
+
+    @cached_property
+    def _session(self) -> "requests.Session":
+        import requests
+        from requests.adapters import HTTPAdapter
+
+        session = requests.Session()
+        # The environment may name a proxy or a .netrc that would replace our Authorization header.
+        session.trust_env = False
+        session.headers.update(
+            {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        )
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32))
+        return session
+
+    def _drop_idle_connections(self) -> None:
+        now = time.monotonic()
+        if now - self._used_at > IDLE_SECONDS:
+            self._session.close()
+        self._used_at = now
+
+
+def _never_connected(error: "requests.ConnectionError") -> bool:
+    """Whether the connection was never made, so that not a byte of the job was sent."""
+    from requests import ConnectTimeout
+    from urllib3.exceptions import NewConnectionError
+
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(error, ConnectTimeout) or isinstance(cause, NewConnectionError)
+
+
+def _job_id(status: int, answer: Any) -> str:
+    refusal = refusal_in(status, answer)
+    if refusal is not None:
+        raise SubmitRefused(refusal)
+    job_id = answer.get("id") if isinstance(answer, dict) else None
+    if not 200 <= status < 300 or not isinstance(job_id, str) or not _NAME.fullmatch(job_id):
+        raise SubmitUnknown(f"HTTP {status}")
+    return job_id
+
+
+def _readable(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except ValueError:
+        raise RunPodUnavailable(Trouble.UNREADABLE) from None
+
+
+def _bounded_body(response: "requests.Response") -> bytes:
+    """The whole body. Raises ValueError beyond MAX_ANSWER_BYTES."""
+    parts, size = [], 0
+    for part in response.iter_content(64 * 1024):
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise ValueError("answer too large")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _clamped(value: int, bounds: tuple[int, int]) -> int:
+    return max(bounds[0], min(bounds[1], value))

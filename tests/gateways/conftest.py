@@ -1,0 +1,38 @@
+"""Fixtures of the gateway tests."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.gateways.origin import Origin, Seen
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A running server that answers 200 with nothing until told otherwise."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            served.seen.append(Seen(self.command, self.path, headers, self.rfile.read(length)))
+            served.answer(self)
+
+        do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - the base class's names
+
+        def log_message(self, *_: object) -> None:
+            """Keeps the test output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    served = Origin(port=server.server_port)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield served
+    server.shutdown()
+    server.server_close()
+    thread.join()
