@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import Any, ClassVar
 
 from sqlalchemy import CheckConstraint, DateTime, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,20 +10,23 @@ from sqlalchemy.orm import Mapped, mapped_column
 from common.db import Table
 
 Moment = DateTime(timezone=True)
-NEW_ID = text("gen_random_uuid()")
 
 
-class ConsumerRow(Table):
-    """Someone who buys credits and runs models."""
+class Account:
+    """What consumers and developers have in common: each comes from an identity of its project.
 
-    __tablename__ = "consumers"
-    __table_args__ = (Index("uq_consumers_email", text("lower(email)"), unique=True),)
+    `email` is what the identity service says, never what a body says; it is null where the
+    identity has none.
+    """
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=NEW_ID)
+    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        primary_key=True, server_default=text("gen_random_uuid()")
+    )
     firebase_uid: Mapped[str] = mapped_column(Text, unique=True)
     email: Mapped[str | None] = mapped_column(Text)
     email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
-    name: Mapped[str | None] = mapped_column(Text)
     avatar_url: Mapped[str | None] = mapped_column(Text)
     suspended_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
@@ -31,7 +35,16 @@ class ConsumerRow(Table):
     )
 
 
-class DeveloperRow(Table):
+class Consumer(Account, Table):
+    """Someone who buys credits and runs models."""
+
+    __tablename__ = "consumers"
+    __table_args__ = (Index("uq_consumers_email", text("lower(email)"), unique=True),)
+
+    name: Mapped[str | None] = mapped_column(Text)
+
+
+class Developer(Account, Table):
     """Someone who configures, publishes and earns from tars models."""
 
     __tablename__ = "developers"
@@ -40,19 +53,9 @@ class DeveloperRow(Table):
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
     )
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=NEW_ID)
-    firebase_uid: Mapped[str] = mapped_column(Text, unique=True)
-    email: Mapped[str | None] = mapped_column(Text)
-    email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
     display_name: Mapped[str | None] = mapped_column(Text)
-    avatar_url: Mapped[str | None] = mapped_column(Text)
     bio: Mapped[str | None] = mapped_column(Text)
     country: Mapped[str | None] = mapped_column(Text)
     payout_email: Mapped[str | None] = mapped_column(Text)
     stripe_account_id: Mapped[str | None] = mapped_column(Text)
     verified: Mapped[bool] = mapped_column(server_default=text("false"))
-    suspended_at: Mapped[datetime | None] = mapped_column(Moment)
-    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(
-        Moment, server_default=func.now(), onupdate=func.now()
-    )

@@ -1,0 +1,37 @@
+"""All SQL of the accounts."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from common.accounts.tables import Consumer, Developer
+
+Kind = TypeVar("Kind", Consumer, Developer)
+
+
+def by_uid(session: Session, kind: type[Kind], uid: str) -> Kind | None:
+    """The account of an identity."""
+    return session.scalar(select(kind).where(kind.firebase_uid == uid))
+
+
+def insert_if_new(session: Session, kind: type[Kind], values: Mapping[str, Any]) -> Kind | None:
+    """A new account, or None where the uid or the e-mail address is taken.
+
+    Waits for a transaction that is just inserting the same one, so that two at once are one.
+    """
+    statement = insert(kind).values(**values).on_conflict_do_nothing().returning(kind)
+    return session.scalar(statement)
+
+
+def drop_unproven_email(session: Session, kind: type[Kind], *, email: str, owner_uid: str) -> None:
+    """Takes the address from an account that never proved to own it."""
+    session.execute(
+        update(kind)
+        .where(func.lower(kind.email) == func.lower(email))
+        .where(kind.firebase_uid != owner_uid, kind.email_verified.is_(False))
+        .values(email=None)
+        .execution_options(synchronize_session=False)
+    )

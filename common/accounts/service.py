@@ -1,0 +1,129 @@
+"""Registration and profiles. The identity says who someone is; the index says who was first."""
+
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from common.accounts import queries
+from common.accounts.queries import Kind
+from common.accounts.schemas import (
+    ConsumerProfile,
+    DeveloperCompletion,
+    DeveloperProfile,
+)
+from common.accounts.tables import Consumer, Developer
+from common.errors import AccountSuspended, ConsumerNotFound, DeveloperNotFound, EmailTaken
+from common.gateways.identity import Identity
+from common.text import HttpsUrl, PersonName
+
+__all__ = [
+    "Consumer",
+    "Developer",
+    "consumer_of",
+    "developer_of",
+    "register_consumer",
+    "register_developer",
+    "update_consumer",
+    "update_developer",
+]
+
+_NAME: TypeAdapter[str] = TypeAdapter(PersonName)
+_URL: TypeAdapter[str] = TypeAdapter(HttpsUrl)
+
+
+def consumer_of(session: Session, uid: str) -> Consumer:
+    """The registered consumer; raises ConsumerNotFound or AccountSuspended."""
+    consumer = queries.by_uid(session, Consumer, uid)
+    if consumer is None:
+        raise ConsumerNotFound
+    return _not_suspended(consumer)
+
+
+def developer_of(session: Session, uid: str) -> Developer:
+    """The registered developer; raises DeveloperNotFound or AccountSuspended."""
+    developer = queries.by_uid(session, Developer, uid)
+    if developer is None:
+        raise DeveloperNotFound
+    return _not_suspended(developer)
+
+
+def register_consumer(session: Session, identity: Identity, name: str | None) -> Consumer:
+    """The identity's consumer, made on the first call; raises EmailTaken or AccountSuspended."""
+    values = {"name": name or _usable(_NAME, identity.name)}
+    return _register(session, Consumer, identity, values)
+
+
+def register_developer(session: Session, identity: Identity, name: str | None) -> Developer:
+    """The identity's developer, made on the first call; raises EmailTaken or AccountSuspended."""
+    values = {"display_name": name or _usable(_NAME, identity.name)}
+    return _register(session, Developer, identity, values)
+
+
+def update_consumer(session: Session, uid: str, changes: ConsumerProfile) -> Consumer:
+    """Applies the fields that were given."""
+    consumer = consumer_of(session, uid)
+    _apply(consumer, changes.model_dump(exclude_unset=True))
+    session.flush()
+    return consumer
+
+
+def update_developer(
+    session: Session, uid: str, changes: DeveloperProfile | DeveloperCompletion
+) -> Developer:
+    """Applies the fields that were given."""
+    developer = developer_of(session, uid)
+    _apply(developer, changes.model_dump(exclude_unset=True))
+    session.flush()
+    return developer
+
+
+def _register(
+    session: Session, kind: type[Kind], identity: Identity, values: dict[str, Any]
+) -> Kind:
+    """Insert first and ask later: whoever checks before inserting can be overtaken."""
+    if identity.email and identity.email_verified:
+        queries.drop_unproven_email(session, kind, email=identity.email, owner_uid=identity.uid)
+    values |= {
+        "firebase_uid": identity.uid,
+        "email": identity.email,
+        "email_verified": identity.email_verified,
+        "avatar_url": _usable(_URL, identity.picture),
+    }
+    made = queries.insert_if_new(session, kind, values)
+    if made is not None:
+        return made
+    known = queries.by_uid(session, kind, identity.uid)
+    if known is None:
+        raise EmailTaken
+    return _refreshed(session, _not_suspended(known), identity)
+
+
+def _refreshed(session: Session, account: Kind, identity: Identity) -> Kind:
+    """Follows a change of address at the identity service."""
+    account.email, account.email_verified = identity.email, identity.email_verified
+    try:
+        session.flush()
+    except IntegrityError:
+        raise EmailTaken from None
+    return account
+
+
+def _usable(rule: TypeAdapter[str], value: str | None) -> str | None:
+    """A name or picture of the identity service if it fits our rules: it must not bar the way."""
+    try:
+        return rule.validate_python((value or "").strip())
+    except ValidationError:
+        return None
+
+
+def _apply(account: Consumer | Developer, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(account, name, value)
+
+
+def _not_suspended(account: Kind) -> Kind:
+    if account.suspended_at is not None:
+        raise AccountSuspended
+    return account
