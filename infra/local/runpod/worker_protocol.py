@@ -1,6 +1,7 @@
 """The protocol that worker processes built on RunPod's SDK speak (runpod.md 6.3)."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -84,9 +85,8 @@ class WorkerProtocol:
         _, worker = self._enter(request)
         if not worker.to_stop:
             worker.stop_wanted.clear()
-            wanted = asyncio.ensure_future(worker.stop_wanted.wait())
-            await asyncio.wait({wanted}, timeout=HOLD_SECONDS)
-            wanted.cancel()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(worker.stop_wanted.wait(), HOLD_SECONDS)
         job_ids, worker.to_stop = worker.to_stop, []
         return json_reply({"jobsToStop": job_ids}) if job_ids else web.Response(status=204)
 
