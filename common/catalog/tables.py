@@ -29,6 +29,7 @@ OutputType = Literal["IMAGE", "AUDIO", "TEXT", "VIDEO", "FILE", "JSON"]
 Status = Literal["DRAFT", "PUBLISHED", "ARCHIVED"]
 
 Moment = DateTime(timezone=True)
+EAGER: dict[str, Any] = {"eager_defaults": True}
 NEW_ID = text("gen_random_uuid()")
 OFFERED = "status = 'PUBLISHED' AND deleted_at IS NULL"
 
@@ -43,6 +44,7 @@ class EndpointRow(Table):
     """A RunPod Serverless endpoint. Its id there is known to staff only."""
 
     __tablename__ = "runpod_endpoints"
+    __mapper_args__ = EAGER
     __table_args__ = (_one_of("source", Source),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=NEW_ID)
@@ -62,6 +64,7 @@ class BaseModelRow(Table):
     """What an endpoint can do: the worker's input vocabulary and how its output is read."""
 
     __tablename__ = "base_models"
+    __mapper_args__ = EAGER
     __table_args__ = (
         _one_of("category", Category),
         _one_of("output_type", OutputType),
@@ -99,6 +102,7 @@ class TarsModelRow(Table):
     """A developer's product. While it is published this row equals its published version."""
 
     __tablename__ = "tars_models"
+    __mapper_args__ = EAGER
     __table_args__ = (
         _one_of("status", Status),
         CheckConstraint("price_credits BETWEEN 1 AND 10000", name="price_credits"),
@@ -153,6 +157,7 @@ class VersionRow(Table):
     """What a published tars model was at one time. Never changed: executions point at it."""
 
     __tablename__ = "tars_model_versions"
+    __mapper_args__ = EAGER
     __table_args__ = (
         UniqueConstraint("tars_model_id", "number"),
         CheckConstraint("price_credits BETWEEN 1 AND 10000", name="price_credits"),

@@ -1,0 +1,1 @@
+"""The catalogue on the wire, one file per kind of reader."""
