@@ -8,10 +8,9 @@ import uuid
 
 from sqlalchemy.orm import Session
 
-from common.catalog import queries
+from common.catalog import developing, queries
 from common.catalog.overrides import ConfigOverrides, check_overrides
 from common.catalog.schemas.developers import TarsModelOut
-from common.catalog.service import developing
 from common.catalog.tables import TarsModelRow
 from common.errors import FieldError, InvalidOverrides, NotPublishable, UnsupportedAction
 
@@ -37,7 +36,7 @@ def publish(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> T
         if problems:
             raise NotPublishable.of(problems)
         queries.mark_published(session, row, queries.add_version(session, row))
-    return developing.model(session, model_id, developer_id)
+    return developing.model_of(session, model_id, developer_id)
 
 
 def archive(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> TarsModelOut:
@@ -45,7 +44,7 @@ def archive(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> T
     row = developing.locked(session, model_id, developer_id)
     row.status = "ARCHIVED"
     session.flush()
-    return developing.model(session, model_id, developer_id)
+    return developing.model_of(session, model_id, developer_id)
 
 
 def _problems(session: Session, row: TarsModelRow) -> list[FieldError]:

@@ -37,7 +37,7 @@ from common.http import Page
 FROZEN_WHILE_PUBLISHED = ("title", "slug", "price_credits")
 
 
-def base_models(session: Session, category: str | None) -> BaseModelList:
+def offered_base_models(session: Session, category: str | None) -> BaseModelList:
     """What tars models can be made of, by name."""
     rows = queries.offered_base_models(session, category)
     return BaseModelList(base_models=[BaseModelPublic.model_validate(row) for row in rows])
@@ -48,7 +48,7 @@ def model_count(session: Session, developer_id: uuid.UUID) -> int:
     return queries.model_count(session, developer_id)
 
 
-def create(session: Session, developer_id: uuid.UUID, new: TarsModelIn) -> TarsModelOut:
+def create_model(session: Session, developer_id: uuid.UUID, new: TarsModelIn) -> TarsModelOut:
     """A new draft. The same order again within a minute answers the first one's draft (K11).
 
     Raises BaseModelNotFound, BaseModelInactive, InvalidOverrides or SlugTaken.
@@ -64,17 +64,17 @@ def create(session: Session, developer_id: uuid.UUID, new: TarsModelIn) -> TarsM
         made = queries.fresh_draft(session, new.slug)
         if made is None or any(getattr(made, name) != value for name, value in values.items()):
             raise SlugTaken
-    return model(session, made.id, developer_id)
+    return model_of(session, made.id, developer_id)
 
 
-def model(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> TarsModelOut:
+def model_of(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> TarsModelOut:
     """One of the developer's models; raises ModelNotFound."""
     row = _own(session, model_id, developer_id)
     used = BaseModelUsed.model_validate(row.BaseModelRow)
     return TarsModelOut.model_validate(_shown(row.TarsModelRow, row.total_runs, used))
 
 
-def models(
+def models_of(
     session: Session, developer_id: uuid.UUID, query: TarsModelsQuery
 ) -> Page[TarsModelItem]:
     """The developer's models, newest first."""
@@ -84,7 +84,7 @@ def models(
     return Page([_item(row) for row in rows], total, query)
 
 
-def change(
+def change_model(
     session: Session, model_id: uuid.UUID, developer_id: uuid.UUID, changes: TarsModelChanges
 ) -> TarsModelOut:
     """Applies the fields that were given. A published model's new configuration is a new version.
@@ -103,10 +103,10 @@ def change(
     if row.status == "PUBLISHED" and reconfigured:
         row.published_version_id = queries.add_version(session, row)
     _save(session)
-    return model(session, model_id, developer_id)
+    return model_of(session, model_id, developer_id)
 
 
-def delete(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> None:
+def delete_model(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> None:
     """Hides the model for good; its runs keep it. Repeating it changes nothing (K11).
 
     Raises ModelNotFound, or InvalidStatus while it is published.

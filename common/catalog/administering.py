@@ -33,7 +33,7 @@ def create_endpoint(session: Session, new: EndpointIn) -> EndpointOut:
     return _endpoint_out(made, 0)
 
 
-def endpoint(session: Session, endpoint_id: uuid.UUID) -> EndpointOut:
+def endpoint_of(session: Session, endpoint_id: uuid.UUID) -> EndpointOut:
     """One endpoint; raises EndpointNotFound."""
     row = queries.endpoint(session, endpoint_id)
     if row is None:
@@ -58,7 +58,7 @@ def change_endpoint(
         raise EndpointNotFound
     _apply(row, changes.model_dump(exclude_unset=True))
     session.flush()
-    return endpoint(session, endpoint_id)
+    return endpoint_of(session, endpoint_id)
 
 
 def retire_endpoint(session: Session, endpoint_id: uuid.UUID) -> None:
@@ -76,10 +76,10 @@ def create_base_model(session: Session, new: BaseModelIn) -> BaseModelAdmin:
     made = queries.insert_row(session, BaseModelRow, new.model_dump())
     if made is None:
         raise BaseModelSlugTaken
-    return base_model(session, made.id)
+    return base_model_of(session, made.id)
 
 
-def base_model(session: Session, base_model_id: uuid.UUID) -> BaseModelAdmin:
+def base_model_of(session: Session, base_model_id: uuid.UUID) -> BaseModelAdmin:
     """One base model; raises BaseModelNotFound."""
     row = queries.base_model(session, base_model_id)
     if row is None:
@@ -118,7 +118,7 @@ def change_base_model(
         row.schema_revision += 1
     _apply(row, given)
     session.flush()
-    return base_model(session, base_model_id)
+    return base_model_of(session, base_model_id)
 
 
 def retire_base_model(session: Session, base_model_id: uuid.UUID) -> None:
