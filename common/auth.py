@@ -2,6 +2,7 @@
 
 from common.errors import MissingToken, NotAnAdmin
 from common.gateways.identity import Audience, Identities, Identity
+from common.gateways.invoker import Invokers
 from common.settings import Settings
 
 
@@ -23,3 +24,8 @@ def require_admin(identity: Identity, settings: Settings) -> Identity:
     if identity.admin or identity.uid in settings.admin_uids:
         return identity
     raise NotAnAdmin
+
+
+def require_invoker(invokers: Invokers, header: str | None, audience: str) -> None:
+    """Only the configured service account may call internal routes; raises InvalidToken."""
+    invokers.verify(bearer(header), audience)

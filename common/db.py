@@ -70,6 +70,11 @@ class Database:
         with session_open(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
+    def ping(self) -> None:
+        """One round trip; raises SQLAlchemyError when the database does not answer."""
+        with self.step() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
     def dispose(self) -> None:
         """Closes the pool; the next use opens a new one."""
         if self._engine is not None:

@@ -13,6 +13,7 @@ from common.gateways.identity import Identities
 from common.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from common.gateways.invoker import Invokers
     from common.gateways.outbound import Outbound
     from common.gateways.runpod import RunPod
     from common.gateways.storage import Storage
@@ -33,6 +34,12 @@ class Runtime:
     @cached_property
     def identities(self) -> Identities:
         return Identities(self.settings)
+
+    @cached_property
+    def invokers(self) -> "Invokers":
+        from common.gateways.invoker import Invokers
+
+        return Invokers(self.settings)
 
     @cached_property
     def runpod(self) -> "RunPod":

@@ -264,26 +264,29 @@ $$;
 
 -- Hops 3 and 4: what `GET /status` said of an attempt's job, however we came to ask.
 -- p_seen: QUEUED, RUNNING, COMPLETED, FAILED, TIMED_OUT, CANCELLED or GONE.
+-- Answers the effect, when to look next (NULL: never), and whether other jobs of it may run.
 CREATE OR REPLACE FUNCTION execution_observe(
-  p_attempt uuid, p_job text, p_seen text, p_source text, p_details jsonb, p_now timestamptz
-) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  p_attempt uuid, p_job text, p_seen text, p_source text, p_details jsonb, p_now timestamptz,
+  OUT effect text, OUT next_check_at timestamptz, OUT leftovers boolean
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   pair record;
   e executions;
   a attempts;
   seen text := p_seen;
   ended text;
-  effect text;
 BEGIN
+  leftovers := false;
   SELECT * INTO pair FROM execution_lock(p_attempt);
   e := pair.e;
   a := pair.a;
   IF a.id IS NULL OR (a.job_id IS NOT NULL AND a.job_id <> p_job) THEN
     PERFORM execution_note(e.id, p_attempt, p_source || ':' || p_seen, 'mismatch', p_now)
       WHERE a.id IS NOT NULL;
-    RETURN 'mismatch';
+    effect := 'mismatch';
+    RETURN;
   END IF;
-  UPDATE attempts SET job_id = p_job, polls = polls + 1 WHERE id = p_attempt;
+  UPDATE attempts SET job_id = p_job, polls = polls + 1, looked_at = p_now WHERE id = p_attempt;
   IF seen IN ('QUEUED', 'RUNNING') AND p_now > a.deadline_at THEN
     seen := 'TIMED_OUT';
     UPDATE attempts SET want_cancel = true WHERE id = p_attempt;
@@ -292,7 +295,9 @@ BEGIN
                      WHEN 'TIMED_OUT' THEN 'timed_out' WHEN 'CANCELLED' THEN 'cancelled'
                      WHEN 'GONE' THEN 'lost' END;
   IF seen IN ('QUEUED', 'RUNNING') THEN
-    RETURN execution_alive(e, a, seen, p_now);
+    effect := execution_alive(e, a, seen, p_now);
+    next_check_at := (SELECT x.next_check_at FROM executions x WHERE x.id = e.id);
+    RETURN;
   END IF;
   UPDATE attempts SET
     state = CASE WHEN state IN ('intent', 'submitted', 'lost') THEN ended ELSE state END,
@@ -321,7 +326,9 @@ BEGIN
       interval '5 seconds' * 2 ^ e.attempts, p_details->>'code', p_details->>'message', p_now);
   END IF;
   PERFORM execution_note(e.id, p_attempt, p_source || ':' || p_seen, effect, p_now);
-  RETURN effect;
+  SELECT x.next_check_at INTO next_check_at FROM executions x WHERE x.id = e.id;
+  leftovers := effect IN ('completed', 'failed', 'timed_out', 'cancelled')
+               AND (e.attempts > 1 OR seen = 'TIMED_OUT');
 END $$;
 
 -- The job is alive: show it, and look again after a growing pause.
@@ -342,7 +349,8 @@ BEGIN
                   THEN p_seen ELSE status END,
     started_at = CASE WHEN p_seen = 'RUNNING' THEN coalesce(started_at, p_now)
                       ELSE started_at END,
-    next_check_at = p_now + execution_poll_pause(a.polls)
+    next_check_at = least(p_now + execution_poll_pause(a.polls),
+                          a.deadline_at + interval '1 second')
    WHERE id = e.id;
   RETURN 'alive';
 END $$;
@@ -373,11 +381,11 @@ BEGIN
 END $$;
 
 -- What is due on an execution now: the action that a worker must take outside the transaction.
--- 'none', 'submit', 'look' (with attempt and job), or how it ended here.
+-- 'none' (it has ended), 'early' (nothing before next_check_at), 'submit', 'look' (with the
+-- attempt), or how it ended here.
 CREATE OR REPLACE FUNCTION execution_tick(
   p_execution uuid, p_now timestamptz,
-  OUT action text, OUT attempt_id uuid, OUT job_id text, OUT runpod_endpoint_id text,
-  OUT cancel boolean, OUT last_look boolean
+  OUT action text, OUT attempt_id uuid, OUT next_check_at timestamptz
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   e executions;
@@ -385,7 +393,11 @@ DECLARE
 BEGIN
   action := 'none';
   SELECT * INTO e FROM executions WHERE id = p_execution FOR UPDATE;
-  IF e.id IS NULL OR e.phase = 'done' OR e.next_check_at > p_now THEN
+  IF e.id IS NULL OR e.phase = 'done' THEN
+    RETURN;
+  ELSIF e.next_check_at > p_now THEN
+    action := 'early';
+    next_check_at := e.next_check_at;
     RETURN;
   END IF;
   SELECT * INTO a FROM attempts x WHERE x.execution_id = e.id AND x.n = e.attempts;
@@ -399,7 +411,9 @@ BEGIN
     action := 'submit';
   ELSIF e.phase = 'submitting' AND a.job_id IS NULL THEN
     IF p_now < a.begun_at + execution_submit_grace() THEN
-      UPDATE executions SET next_check_at = a.begun_at + execution_submit_grace() WHERE id = e.id;
+      action := 'early';
+      next_check_at := a.begun_at + execution_submit_grace();
+      UPDATE executions x SET next_check_at = execution_tick.next_check_at WHERE x.id = e.id;
       RETURN;
     END IF;
     -- An orphan job may exist, bounded by its ttl. If it reports it still wins.
@@ -411,13 +425,9 @@ BEGIN
     action := CASE action WHEN 'retry' THEN 'submit' ELSE action END;
   ELSE
     -- The lease: a poller that dies is replaced after 30 seconds.
-    UPDATE executions SET next_check_at = p_now + interval '30 seconds' WHERE id = e.id;
+    UPDATE executions x SET next_check_at = p_now + interval '30 seconds' WHERE x.id = e.id;
     action := 'look';
     attempt_id := a.id;
-    job_id := a.job_id;
-    runpod_endpoint_id := a.runpod_endpoint_id;
-    cancel := e.cancel_requested;
-    last_look := p_now > a.deadline_at;
   END IF;
 END $$;
 
@@ -427,15 +437,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   UPDATE attempts SET want_cancel = false WHERE id = p_attempt;
 $$;
 
--- Outbox rows due now, claimed by moving their time; what remains has by definition not been done.
-CREATE OR REPLACE FUNCTION outbox_claim(p_older_than interval, p_limit int, p_now timestamptz)
-RETURNS TABLE (ref uuid) LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  UPDATE outbox o SET relays = relays + 1,
-                      due_at = p_now + least(interval '15 seconds' * 2 ^ least(relays, 8),
-                                             interval '10 minutes')
-   WHERE o.id IN (SELECT id FROM outbox WHERE due_at <= p_now - p_older_than
-                   ORDER BY due_at, id LIMIT p_limit FOR UPDATE SKIP LOCKED)
-  RETURNING o.ref;
+-- Cancels that can never be sent: no job id came, and the job's own ttl is long over.
+CREATE OR REPLACE FUNCTION execution_cancels_forget(p_now timestamptz) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH gone AS (UPDATE attempts SET want_cancel = false
+                 WHERE want_cancel AND deadline_at < p_now - interval '1 hour' RETURNING 1)
+  SELECT count(*) FROM gone;
 $$;
 
 -- Idempotency keys are remembered for a day.
@@ -467,11 +474,11 @@ REVOKE ALL ON FUNCTION
   execution_note, execution_insert, execution_start, execution_start_test, execution_finish,
   execution_retry_or_finish, execution_begin_attempt, execution_lock, execution_submitted,
   execution_rejected, execution_observe, execution_alive, execution_cancel, execution_tick,
-  execution_cancel_sent, outbox_claim, idempotency_keys_forget
+  execution_cancel_sent, execution_cancels_forget, idempotency_keys_forget
 FROM PUBLIC;
 GRANT SELECT ON execution_violation TO tarsify_app;
 GRANT EXECUTE ON FUNCTION
   execution_start, execution_start_test, execution_begin_attempt, execution_submitted,
   execution_rejected, execution_observe, execution_cancel, execution_tick,
-  execution_cancel_sent, outbox_claim, idempotency_keys_forget
+  execution_cancel_sent, execution_cancels_forget, idempotency_keys_forget
 TO tarsify_app;

@@ -102,6 +102,7 @@ class AttemptRow(Table):
     polls: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     want_cancel: Mapped[bool] = mapped_column(server_default=text("false"))
     begun_at: Mapped[datetime] = mapped_column(Moment)
+    looked_at: Mapped[datetime | None] = mapped_column(Moment)
     deadline_at: Mapped[datetime] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     error: Mapped[str | None] = mapped_column(Text)

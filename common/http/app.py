@@ -95,7 +95,6 @@ class App:
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
                 status=response.status_code,
                 durationMs=round((time.perf_counter() - started) * 1000, 1),
             )
@@ -106,6 +105,7 @@ class App:
             return cors.preflight(request, settings.cors_origins)
         try:
             route, path = self.table.match(request.method, self._own_path(request.path))
+            logs.add_to_log(route=route.path)  # the pattern: a path may carry a secret
             return render(self._handle(route, path, request, request_id), route.status)
         except TarsifyError as error:
             if error.status >= 500:

@@ -32,6 +32,12 @@ class In(BaseModel):
     )
 
 
+class OpenIn(In):
+    """What a vendor sends: fields that we do not know are left alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class Out(BaseModel):
     """What a caller reads. No defaults, so that the document lists every field as required."""
 

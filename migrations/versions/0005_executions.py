@@ -78,6 +78,7 @@ CREATE TABLE attempts (
   polls int NOT NULL DEFAULT 0,
   want_cancel boolean NOT NULL DEFAULT false,
   begun_at timestamptz NOT NULL,
+  looked_at timestamptz,
   deadline_at timestamptz NOT NULL,
   ended_at timestamptz,
   error text,

@@ -1,0 +1,347 @@
+"""All SQL of executions that is not in functions.sql.
+
+The first half are the steps: one SQL function each, on a connection in autocommit.
+"""
+
+import json
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, func, select, text
+from sqlalchemy.orm import Session
+
+from common.catalog.tables import BaseModelRow, TarsModelRow
+from common.executions.tables import AttemptRow, ExecutionRow
+
+AnyRow = Row[*tuple[Any, ...]]
+
+
+class Started(NamedTuple):
+    """`outcome` is `started`, or `replayed` when the key was seen before."""
+
+    outcome: str
+    execution_id: uuid.UUID
+
+
+class Begun(NamedTuple):
+    """What a fresh attempt submits, and until when it may take (UTC)."""
+
+    runpod_endpoint_id: str
+    payload: dict[str, Any]
+    queue_seconds: int
+    execution_timeout_seconds: int
+    deadline_at: datetime
+
+
+class Observed(NamedTuple):
+    """What an observation did; `leftovers`: other jobs of the execution may still run."""
+
+    effect: str
+    next_check_at: datetime | None
+    leftovers: bool
+
+
+class Tick(NamedTuple):
+    """What is due on an execution now."""
+
+    action: str
+    attempt_id: uuid.UUID | None
+    next_check_at: datetime | None
+
+
+class AttemptContext(NamedTuple):
+    """What a look at an attempt's job needs to know."""
+
+    attempt_id: uuid.UUID
+    execution_id: uuid.UUID
+    n: int
+    state: str
+    token_hash: bytes
+    job_id: str | None
+    runpod_endpoint_id: str
+    begun_at: datetime
+    looked_at: datetime | None
+    deadline_at: datetime
+    polls: int
+    phase: str
+    output_adapter: str
+    output_type: str
+    cancel_requested: bool
+
+
+class JobRef(NamedTuple):
+    """A job at RunPod and the attempt it belongs to."""
+
+    attempt_id: uuid.UUID
+    runpod_endpoint_id: str
+    job_id: str
+
+
+_START = text("SELECT * FROM execution_start(:new, :key, :hash, :now)")
+_START_TEST = text("SELECT * FROM execution_start_test(:new, :fingerprint, :quota, :now)")
+_BEGIN = text("SELECT * FROM execution_begin_attempt(:execution, :attempt, :hash, :now)")
+_SUBMITTED = text("SELECT execution_submitted(:attempt, :job, :now)")
+_REJECTED = text("SELECT execution_rejected(:attempt, :retryable, :code, :message, :error, :now)")
+_OBSERVE = text("SELECT * FROM execution_observe(:attempt, :job, :seen, :source, :details, :now)")
+_CANCEL = text("SELECT execution_cancel(:execution, :consumer, :now)")
+_TICK = text("SELECT * FROM execution_tick(:execution, :now)")
+_CANCEL_SENT = text("SELECT execution_cancel_sent(:attempt)")
+_CANCELS_FORGET = text("SELECT execution_cancels_forget(:now)")
+_FORGET_KEYS = text("SELECT idempotency_keys_forget(:now)")
+_VIOLATIONS = text("SELECT rule, what, difference FROM execution_violation ORDER BY rule, what")
+
+
+def start(
+    connection: Connection,
+    new: dict[str, Any],
+    *,
+    key: str | None,
+    request_hash: bytes,
+    now: datetime,
+) -> Started:
+    """Hop 1. Raises DBAPIError with the SQLSTATEs named in functions.sql."""
+    parameters = {"new": json.dumps(new), "key": key, "hash": request_hash, "now": now}
+    return Started(*connection.execute(_START, parameters).one())
+
+
+def start_test(
+    connection: Connection, new: dict[str, Any], *, fingerprint: bytes, quota: int, now: datetime
+) -> Started:
+    """A developer's free test, or the live one that is the same."""
+    parameters = {"new": json.dumps(new), "fingerprint": fingerprint, "quota": quota, "now": now}
+    return Started(*connection.execute(_START_TEST, parameters).one())
+
+
+def begin_attempt(
+    connection: Connection,
+    execution_id: uuid.UUID,
+    *,
+    attempt_id: uuid.UUID,
+    token_hash: bytes,
+    now: datetime,
+) -> Begun | None:
+    """Hop 2, first half; None when there is nothing to submit or another process is at it."""
+    parameters = {
+        "execution": execution_id,
+        "attempt": attempt_id,
+        "hash": token_hash,
+        "now": now,
+    }
+    begun, *rest = connection.execute(_BEGIN, parameters).one()
+    return Begun(*rest) if begun else None
+
+
+def submitted(connection: Connection, attempt_id: uuid.UUID, job_id: str, now: datetime) -> str:
+    """Hop 2, second half: RunPod took the job."""
+    parameters = {"attempt": attempt_id, "job": job_id, "now": now}
+    return str(connection.scalar(_SUBMITTED, parameters))
+
+
+def rejected(
+    connection: Connection,
+    attempt_id: uuid.UUID,
+    *,
+    retryable: bool,
+    code: str,
+    message: str,
+    error: str,
+    now: datetime,
+) -> str:
+    """Hop 2, refused: RunPod certainly did not take the job."""
+    parameters = {
+        "attempt": attempt_id,
+        "retryable": retryable,
+        "code": code,
+        "message": message,
+        "error": error,
+        "now": now,
+    }
+    return str(connection.scalar(_REJECTED, parameters))
+
+
+def observe(
+    connection: Connection,
+    attempt_id: uuid.UUID,
+    *,
+    job_id: str,
+    seen: str,
+    source: str,
+    details: dict[str, Any],
+    now: datetime,
+) -> Observed:
+    """Hops 3 and 4: applies what `GET /status` said."""
+    parameters = {
+        "attempt": attempt_id,
+        "job": job_id,
+        "seen": seen,
+        "source": source,
+        "details": json.dumps(details),
+        "now": now,
+    }
+    return Observed(*connection.execute(_OBSERVE, parameters).one())
+
+
+def cancel(
+    connection: Connection, execution_id: uuid.UUID, consumer_id: uuid.UUID, now: datetime
+) -> str:
+    """`cancelled`, `requested`, `ended` or `unknown`."""
+    parameters = {"execution": execution_id, "consumer": consumer_id, "now": now}
+    return str(connection.scalar(_CANCEL, parameters))
+
+
+def tick(connection: Connection, execution_id: uuid.UUID, now: datetime) -> Tick:
+    """What is due now; `look` leases the execution for 30 seconds."""
+    return Tick(*connection.execute(_TICK, {"execution": execution_id, "now": now}).one())
+
+
+def cancel_sent(connection: Connection, attempt_id: uuid.UUID) -> None:
+    connection.execute(_CANCEL_SENT, {"attempt": attempt_id})
+
+
+def forget(connection: Connection, now: datetime) -> None:
+    """Drops idempotency keys older than a day and cancels that can never be sent."""
+    connection.execute(_FORGET_KEYS, {"now": now})
+    connection.execute(_CANCELS_FORGET, {"now": now})
+
+
+def violations(connection: Connection) -> list[AnyRow]:
+    """Broken invariants I6 and I7; must be empty."""
+    return list(connection.execute(_VIOLATIONS))
+
+
+_CONTEXT = select(
+    AttemptRow.id,
+    AttemptRow.execution_id,
+    AttemptRow.n,
+    AttemptRow.state,
+    AttemptRow.token_hash,
+    AttemptRow.job_id,
+    AttemptRow.runpod_endpoint_id,
+    AttemptRow.begun_at,
+    AttemptRow.looked_at,
+    AttemptRow.deadline_at,
+    AttemptRow.polls,
+    ExecutionRow.phase,
+    ExecutionRow.output_adapter,
+    ExecutionRow.output_type,
+    ExecutionRow.cancel_requested,
+).join(ExecutionRow, ExecutionRow.id == AttemptRow.execution_id)
+
+
+def attempt_context(connection: Connection, attempt_id: uuid.UUID) -> AttemptContext | None:
+    """An attempt with what its execution says about reading the result."""
+    row = connection.execute(_CONTEXT.where(AttemptRow.id == attempt_id)).first()
+    return AttemptContext._make(row) if row else None
+
+
+def current_attempt(connection: Connection, execution_id: uuid.UUID) -> AttemptContext | None:
+    """The newest attempt of an execution."""
+    newest = _CONTEXT.where(AttemptRow.execution_id == execution_id).order_by(AttemptRow.n.desc())
+    row = connection.execute(newest.limit(1)).first()
+    return AttemptContext._make(row) if row else None
+
+
+def wanted_cancels(
+    connection: Connection, *, execution_id: uuid.UUID | None = None, limit: int
+) -> list[JobRef]:
+    """Jobs that should be stopped at RunPod, oldest first."""
+    query = select(AttemptRow.id, AttemptRow.runpod_endpoint_id, AttemptRow.job_id).where(
+        AttemptRow.want_cancel, AttemptRow.job_id.is_not(None)
+    )
+    if execution_id is not None:
+        query = query.where(AttemptRow.execution_id == execution_id)
+    rows = connection.execute(query.order_by(AttemptRow.begun_at, AttemptRow.id).limit(limit))
+    return [JobRef(attempt, endpoint, job) for attempt, endpoint, job in rows if job]
+
+
+def overdue(
+    connection: Connection, *, now: datetime, patience: timedelta, limit: int
+) -> list[uuid.UUID]:
+    """Live executions whose time to be looked at passed `patience` ago, oldest first."""
+    query = (
+        select(ExecutionRow.id)
+        .where(ExecutionRow.phase != "done", ExecutionRow.next_check_at <= now - patience)
+        .order_by(ExecutionRow.next_check_at, ExecutionRow.id)
+        .limit(limit)
+    )
+    return list(connection.scalars(query))
+
+
+_SHOWN: tuple[Any, ...] = (
+    ExecutionRow.id,
+    ExecutionRow.kind,
+    ExecutionRow.status,
+    ExecutionRow.price,
+    ExecutionRow.error_code,
+    ExecutionRow.error_message,
+    ExecutionRow.created_at,
+    ExecutionRow.started_at,
+    ExecutionRow.finished_at,
+    ExecutionRow.delay_ms,
+    ExecutionRow.execution_ms,
+)
+_MODEL: tuple[Any, ...] = (
+    TarsModelRow.id.label("model_id"),
+    TarsModelRow.slug,
+    TarsModelRow.title,
+    BaseModelRow.name.label("base_name"),
+    BaseModelRow.category,
+    BaseModelRow.output_type.label("base_output_type"),
+)
+_PAYLOADS: tuple[Any, ...] = (ExecutionRow.inputs, ExecutionRow.output)
+
+
+def _with_model(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return query.join(TarsModelRow, TarsModelRow.id == ExecutionRow.tars_model_id).join(
+        BaseModelRow, BaseModelRow.id == ExecutionRow.base_model_id
+    )
+
+
+def of_consumer(session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow | None:
+    """One execution of this consumer with its model and payloads."""
+    query = _with_model(select(*_SHOWN, *_PAYLOADS, *_MODEL))
+    return session.execute(
+        query.where(ExecutionRow.id == execution_id, ExecutionRow.consumer_id == consumer_id)
+    ).first()
+
+
+def status_of(session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow | None:
+    """The few columns that a waiting client asks for again and again."""
+    return session.execute(
+        select(*_SHOWN, ExecutionRow.output).where(
+            ExecutionRow.id == execution_id, ExecutionRow.consumer_id == consumer_id
+        )
+    ).first()
+
+
+def page_of_consumer(
+    session: Session, consumer_id: uuid.UUID, *, status: str | None, offset: int, limit: int
+) -> tuple[list[AnyRow], int]:
+    """A consumer's executions, newest first, without their payloads; and how many there are."""
+    mine = [ExecutionRow.consumer_id == consumer_id]
+    if status is not None:
+        mine.append(ExecutionRow.status == status)
+    total = session.scalar(select(func.count()).select_from(ExecutionRow).where(*mine)) or 0
+    query = _with_model(select(*_SHOWN, *_MODEL)).where(*mine)
+    newest = query.order_by(ExecutionRow.created_at.desc(), ExecutionRow.id.desc())
+    return list(session.execute(newest.offset(offset).limit(limit))), total
+
+
+def count_of_consumer(session: Session, consumer_id: uuid.UUID) -> int:
+    """How many runs the consumer ever started."""
+    query = select(func.count()).select_from(ExecutionRow)
+    return session.scalar(query.where(ExecutionRow.consumer_id == consumer_id)) or 0
+
+
+def test_of_developer(
+    session: Session, execution_id: uuid.UUID, developer_id: uuid.UUID
+) -> AnyRow | None:
+    """A developer's test execution."""
+    return session.execute(
+        select(*_SHOWN, *_PAYLOADS).where(
+            ExecutionRow.id == execution_id,
+            ExecutionRow.developer_id == developer_id,
+            ExecutionRow.kind == "TEST",
+        )
+    ).first()

@@ -1,0 +1,117 @@
+"""Executions as their owner sees them. Result URLs are signed when they are read."""
+
+import uuid
+from datetime import timedelta
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from common.credits.service import whole_credits
+from common.errors import ExecutionNotFound
+from common.executions import queries
+from common.executions.outputs import present_output
+from common.executions.queries import AnyRow
+from common.executions.schemas import (
+    Billing,
+    Execution,
+    ExecutionSummary,
+    RunBaseModel,
+    RunModel,
+    RunsQuery,
+    RunStatus,
+)
+from common.executions.tools import Tools
+from common.http import Page
+from common.http.wire import iso_milliseconds
+
+
+class Sign(Protocol):
+    """Makes a short-lived URL of a stored object: (url, ISO time of its end)."""
+
+    def __call__(self, name: str) -> tuple[str, str]: ...
+
+
+def signer(tools: Tools) -> Sign:
+    """Signs for as long as OUTPUT_URL_SECONDS says."""
+
+    def sign(name: str) -> tuple[str, str]:
+        life = tools.settings.output_url_seconds
+        ends = iso_milliseconds(tools.clock.now() + timedelta(seconds=life))
+        return tools.storage.signed_url(name, ttl_s=life), ends
+
+    return sign
+
+
+def execution_of(
+    session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID, sign: Sign
+) -> Execution:
+    """A consumer's run; raises ExecutionNotFound, also for another's."""
+    row = queries.of_consumer(session, execution_id, consumer_id)
+    if row is None:
+        raise ExecutionNotFound
+    return Execution(
+        **_summary(row), input_payload=row.inputs, output_payload=_output(row.output, sign)
+    )
+
+
+def status_of(
+    session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID, sign: Sign
+) -> RunStatus:
+    """A run's state; raises ExecutionNotFound, also for another's."""
+    row = queries.status_of(session, execution_id, consumer_id)
+    if row is None:
+        raise ExecutionNotFound
+    return RunStatus(
+        id=row.id,
+        status=row.status,
+        output_payload=_output(row.output, sign),
+        error_code=row.error_code,
+        error_message=row.error_message,
+        completed_at=row.finished_at,
+        execution_time_ms=row.execution_ms,
+    )
+
+
+def list_of(session: Session, consumer_id: uuid.UUID, query: RunsQuery) -> Page[ExecutionSummary]:
+    """A consumer's runs, newest first."""
+    rows, total = queries.page_of_consumer(
+        session, consumer_id, status=query.status, offset=query.offset, limit=query.limit
+    )
+    return Page([ExecutionSummary(**_summary(row)) for row in rows], total, query)
+
+
+def run_count(session: Session, consumer_id: uuid.UUID) -> int:
+    """How many runs the consumer ever started."""
+    return queries.count_of_consumer(session, consumer_id)
+
+
+def _output(stored: dict[str, Any] | None, sign: Sign) -> Any:
+    return present_output(stored, sign) if stored is not None else None
+
+
+def _summary(row: AnyRow) -> dict[str, Any]:
+    base = RunBaseModel(name=row.base_name, category=row.category, output_type=row.base_output_type)
+    return {
+        "id": row.id,
+        "status": row.status,
+        "error_code": row.error_code,
+        "error_message": row.error_message,
+        "price_credits": whole_credits(row.price),
+        "billing": _billing(row),
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "completed_at": row.finished_at,
+        "execution_time_ms": row.execution_ms,
+        "queue_time_ms": row.delay_ms,
+        "tars_model": RunModel(id=row.model_id, slug=row.slug, title=row.title, base_model=base),
+    }
+
+
+def _billing(row: AnyRow) -> Billing:
+    """The hold's state follows from the status: both change in one transaction."""
+    price = whole_credits(row.price)
+    if row.status == "COMPLETED":
+        return Billing(state="CAPTURED", held_credits=0, captured_credits=price)
+    if row.finished_at is not None:
+        return Billing(state="RELEASED", held_credits=0, captured_credits=0)
+    return Billing(state="HELD", held_credits=price, captured_credits=0)

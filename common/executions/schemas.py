@@ -1,0 +1,129 @@
+"""Executions on the wire. No endpoint, job id, worker text or merged payload is among them."""
+
+import uuid
+from typing import Any, Literal
+
+from pydantic import Field
+
+from common.http import In, JsonObject, Out, Paging, Timestamp
+
+Status = Literal["PENDING", "QUEUED", "RUNNING", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"]
+
+
+class RunIn(In):
+    """A run's inputs, checked against the model's own schema."""
+
+    inputs: JsonObject = Field(default_factory=dict)
+
+
+class TestRunIn(In):
+    """A test's inputs. `input` is another spelling of `inputs`."""
+
+    inputs: JsonObject | None = None
+    input: JsonObject | None = None
+
+    @property
+    def given(self) -> JsonObject:
+        return self.inputs if self.inputs is not None else self.input or {}
+
+
+class RunStarted(Out):
+    """The answer to a start."""
+
+    execution_id: uuid.UUID
+    status: Status
+    message: str
+    estimated_seconds: int
+    credits_charged: int
+    remaining_credits: int
+
+
+class Billing(Out):
+    """What a run costs: HELD while it goes on, then CAPTURED or RELEASED."""
+
+    state: Literal["HELD", "CAPTURED", "RELEASED"]
+    held_credits: int
+    captured_credits: int
+
+
+class RunBaseModel(Out):
+    """The base model of a run's model."""
+
+    name: str
+    category: str
+    output_type: str
+
+
+class RunModel(Out):
+    """The model of a run."""
+
+    id: uuid.UUID
+    slug: str
+    title: str
+    base_model: RunBaseModel
+
+
+class ExecutionSummary(Out):
+    """A run in a list."""
+
+    id: uuid.UUID
+    status: Status
+    error_code: str | None
+    error_message: str | None
+    price_credits: int
+    billing: Billing
+    created_at: Timestamp
+    started_at: Timestamp | None
+    completed_at: Timestamp | None
+    execution_time_ms: int | None
+    queue_time_ms: int | None
+    tars_model: RunModel
+
+
+class Execution(ExecutionSummary):
+    """A run with what its consumer sent and got."""
+
+    input_payload: JsonObject
+    output_payload: Any
+
+
+class RunStatus(Out):
+    """A run's state, for a client that waits."""
+
+    id: uuid.UUID
+    status: Status
+    output_payload: Any
+    error_code: str | None
+    error_message: str | None
+    completed_at: Timestamp | None
+    execution_time_ms: int | None
+
+
+class RunCancelled(Out):
+    """A run after the wish to stop it."""
+
+    id: uuid.UUID
+    status: Status
+    message: str
+
+
+class TestRun(Out):
+    """A finished test run, in the words that the studio knows."""
+
+    job_id: str
+    status: Literal["COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"]
+    output: Any
+    error: str | None
+    execution_time_ms: int | None
+
+
+class RunsQuery(Paging):
+    """Which runs to list."""
+
+    status: Status | None = None
+
+
+class StatusQuery(In):
+    """`sync=true` asks the GPU service for the newest state first."""
+
+    sync: Literal["true", "false"] = "false"

@@ -1,0 +1,136 @@
+"""Hop 1: from a click to a durable execution with its credits held."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+from common import logs
+from common.catalog.inputs import build_payload
+from common.catalog.service import Runnable
+from common.credits.service import MICRO_CREDITS, split, whole_credits
+from common.db import sqlstate
+from common.errors import (
+    AccountSuspended,
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    ModelChanged,
+    TestQuotaUsed,
+)
+from common.executions import queries
+from common.executions.queries import Started
+from common.executions.tools import Tools
+
+log = logs.Log("executions")
+
+
+def start(
+    tools: Tools,
+    model: Runnable,
+    *,
+    consumer_id: uuid.UUID,
+    inputs: dict[str, Any],
+    idempotency_key: str | None,
+) -> Started:
+    """Checks the inputs, then holds the price and writes the execution in one transaction.
+
+    Raises InvalidInputs, InsufficientCredits (with `required` and `available` credits),
+    IdempotencyKeyReused, ModelChanged, AccountSuspended.
+    """
+    payload = build_payload(model.input_schema, model.overrides, inputs)
+    share = split(model.price_credits, tools.settings.platform_fee_bps)
+    new = _terms(model, kind="RUN", inputs=inputs, payload=payload) | {
+        "consumer_id": str(consumer_id),
+        "version_id": str(model.version_id),
+        "price": share.price,
+        "fee": share.fee,
+    }
+    with _refusals(share.price), tools.db.step() as connection:
+        started = queries.start(
+            connection,
+            new,
+            key=idempotency_key,
+            request_hash=_hash(str(model.model_id), inputs),
+            now=tools.clock.now(),
+        )
+    log.info("execution started", executionId=started.execution_id, outcome=started.outcome)
+    return started
+
+
+def start_test(tools: Tools, model: Runnable, *, inputs: dict[str, Any]) -> Started:
+    """A developer's free test run; the same test while one is alive joins it.
+
+    Raises InvalidInputs or TestQuotaUsed.
+    """
+    payload = build_payload(model.input_schema, model.overrides, inputs)
+    new = _terms(model, kind="TEST", inputs=inputs, payload=payload) | {"price": 0, "fee": 0}
+    with _refusals(0), tools.db.step() as connection:
+        return queries.start_test(
+            connection,
+            new,
+            fingerprint=_hash(str(model.model_id), payload),
+            quota=tools.settings.test_runs_per_day,
+            now=tools.clock.now(),
+        )
+
+
+def _terms(
+    model: Runnable, *, kind: str, inputs: dict[str, Any], payload: dict[str, Any]
+) -> dict[str, Any]:
+    """What is frozen on an execution when it starts: later edits of the model do not reach it."""
+    return {
+        "id": str(uuid.uuid4()),
+        "kind": kind,
+        "developer_id": str(model.developer_id),
+        "tars_model_id": str(model.model_id),
+        "base_model_id": str(model.base_model_id),
+        "endpoint_id": str(model.endpoint_id),
+        "runpod_endpoint_id": model.runpod_endpoint_id,
+        "output_adapter": model.output_adapter,
+        "output_type": model.output_type,
+        "queue_seconds": model.queue_seconds,
+        "execution_timeout_seconds": model.execution_timeout_seconds,
+        "inputs": inputs,
+        "payload": payload,
+    }
+
+
+def _hash(*parts: Any) -> bytes:
+    """The same for the same request, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
+
+
+@contextmanager
+def _refusals(price: int) -> Iterator[None]:
+    """Turns what the database refuses into what the caller may do about it."""
+    try:
+        yield
+    except DBAPIError as error:
+        match sqlstate(error):
+            case "P0402":
+                available = _detail(error)
+                required = price // MICRO_CREDITS
+                raise InsufficientCredits(
+                    f"This run costs {required} credits and you have {available}.",
+                    required=required,
+                    available=available,
+                ) from None
+            case "P0403":
+                raise AccountSuspended("Your wallet is frozen. Contact support.") from None
+            case "P0409":
+                raise ModelChanged from None
+            case "P0422":
+                raise IdempotencyKeyReused from None
+            case "P0429":
+                raise TestQuotaUsed from None
+        raise
+
+
+def _detail(error: DBAPIError) -> int:
+    """Available micro-credits travel in the error's DETAIL; shown as whole credits."""
+    fields = error.orig.args[0] if error.orig is not None else {}
+    return whole_credits(int(fields.get("D", 0)))

@@ -1,0 +1,152 @@
+"""Hops 3 to 5: hearing of a job, looking at it with our own key, and settling its execution.
+
+A callback is a hint; the truth is `GET /status`. Polls and callbacks end in the same look.
+"""
+
+import hmac
+import uuid
+from datetime import timedelta
+
+from common import logs
+from common.executions import queries
+from common.executions.alarms import set_alarm
+from common.executions.queries import AttemptContext, Observed
+from common.executions.results import Verdict, judge
+from common.executions.submitting import submit, token_hash
+from common.executions.tools import Tools
+from common.gateways.errors import GatewayError
+from common.gateways.runpod import JobState, RunPodUnavailable
+
+log = logs.Log("executions")
+LEASE = timedelta(seconds=30)
+# A job may be unknown for a while after its submit (runpod.md P7); before this age 404 is no end.
+PROPAGATION = timedelta(seconds=120)
+CANCELS_PER_SWEEP = 100
+
+
+def hear(tools: Tools, attempt_id: uuid.UUID, token: str, told: str | None) -> bool:
+    """RunPod called back. False when the URL is not one we gave out; else it was dealt with.
+
+    Nothing in the body is believed but the job's id (`told`), and that only while we do not
+    know it.
+    """
+    with tools.db.step() as connection:
+        attempt = queries.attempt_context(connection, attempt_id)
+    if attempt is None or not hmac.compare_digest(attempt.token_hash, token_hash(token)):
+        return False
+    logs.add_to_log(executionId=str(attempt.execution_id))
+    job_id = attempt.job_id or told
+    if not job_id or told != job_id or len(job_id) > 128:
+        log.warning("callback names another job", attemptId=attempt_id)
+    elif attempt.state in {"intent", "submitted", "lost"}:
+        look(tools, attempt._replace(job_id=job_id), source="callback")
+    return True
+
+
+def watch(tools: Tools, execution_id: uuid.UUID) -> str:
+    """An alarm rang: does what is due on an execution now and sets the next alarm."""
+    now = tools.clock.now()
+    with tools.db.step() as connection:
+        tick = queries.tick(connection, execution_id, now)
+        attempt = queries.attempt_context(connection, tick.attempt_id) if tick.attempt_id else None
+    if attempt is not None:
+        return look(tools, attempt, source="poll").effect
+    if tick.action == "submit":
+        return submit(tools, execution_id)
+    if tick.action == "early" and tick.next_check_at is not None:
+        set_alarm(tools, "/poll", execution_id, tick.next_check_at)
+    elif tick.action != "none":
+        send_cancels(tools, execution_id)
+    return tick.action
+
+
+def refresh(tools: Tools, execution_id: uuid.UUID) -> None:
+    """A waiting client asks for the newest state: looks at once, but not twice in 2 seconds."""
+    with tools.db.step() as connection:
+        attempt = queries.current_attempt(connection, execution_id)
+    if attempt is None or attempt.phase != "watching" or attempt.job_id is None:
+        return
+    seen_at = attempt.looked_at or attempt.begun_at
+    if tools.clock.now() - seen_at >= timedelta(seconds=2):
+        look(tools, attempt, source="client")
+
+
+def look(tools: Tools, attempt: AttemptContext, *, source: str) -> Observed:
+    """Asks RunPod about an attempt's job and applies the answer.
+
+    Any doubt leaves everything as it is: the lease ends and the next alarm asks again.
+    """
+    assert attempt.job_id is not None, "an attempt without a job cannot be looked at"
+    try:
+        if attempt.cancel_requested and attempt.phase != "done":
+            tools.runpod.cancel(attempt.runpod_endpoint_id, attempt.job_id)
+        report = tools.runpod.status(attempt.runpod_endpoint_id, attempt.job_id)
+        young = tools.clock.now() - attempt.begun_at < PROPAGATION
+        if report.state is JobState.GONE and young and not attempt.cancel_requested:
+            verdict = Verdict("QUEUED", {})
+        else:
+            verdict = judge(tools, attempt, report)
+    except GatewayError as error:
+        trouble = getattr(error, "trouble", type(error).__name__)
+        log.warning("look without an answer", attemptId=attempt.attempt_id, trouble=trouble)
+        if source == "poll":
+            set_alarm(tools, "/poll", attempt.execution_id, tools.clock.now() + LEASE)
+        return Observed("no_answer", None, False)
+    return _apply(tools, attempt, attempt.job_id, verdict, source)
+
+
+def _apply(
+    tools: Tools, attempt: AttemptContext, job_id: str, verdict: Verdict, source: str
+) -> Observed:
+    with tools.db.step() as connection:
+        seen = queries.observe(
+            connection,
+            attempt.attempt_id,
+            job_id=job_id,
+            seen=verdict.seen,
+            source=source,
+            details=verdict.details,
+            now=tools.clock.now(),
+        )
+    log.info(
+        "job observed",
+        executionId=str(attempt.execution_id),
+        attemptId=attempt.attempt_id,
+        source=source,
+        seen=verdict.seen,
+        effect=seen.effect,
+    )
+    _follow_up(tools, attempt, seen, source)
+    return seen
+
+
+def _follow_up(tools: Tools, attempt: AttemptContext, seen: Observed, source: str) -> None:
+    """The next alarm. A callback or a client's look leaves the poll's own alarm alone."""
+    if seen.effect == "alive" and source == "poll" and seen.next_check_at is not None:
+        set_alarm(tools, "/poll", attempt.execution_id, seen.next_check_at)
+        if attempt.polls == 0:
+            set_alarm(tools, "/timeout", attempt.execution_id, attempt.deadline_at)
+    elif seen.effect == "retry" and seen.next_check_at is not None:
+        set_alarm(tools, "/submit", attempt.execution_id, seen.next_check_at)
+    elif seen.leftovers:
+        send_cancels(tools, attempt.execution_id)
+
+
+def send_cancels(tools: Tools, execution_id: uuid.UUID | None = None) -> int:
+    """Stops jobs that nobody waits for, 100 at most: RunPod takes 100 in 10 s (runpod.md 1.5)."""
+    with tools.db.step() as connection:
+        jobs = queries.wanted_cancels(
+            connection, execution_id=execution_id, limit=CANCELS_PER_SWEEP
+        )
+    sent = 0
+    for job in jobs:
+        try:
+            tools.runpod.cancel(job.runpod_endpoint_id, job.job_id)
+        except RunPodUnavailable as error:
+            log.warning("cancel not sent", attemptId=job.attempt_id, trouble=error.trouble)
+            if error.passing:
+                continue
+        with tools.db.step() as connection:
+            queries.cancel_sent(connection, job.attempt_id)
+        sent += 1
+    return sent
