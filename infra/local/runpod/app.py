@@ -27,10 +27,12 @@ def build(simulator: Simulator) -> web.Application:
 async def serve(simulator: Simulator, *, host: str, port: int) -> web.AppRunner:
     """Listen on `host` and `port` (0: a free one) and set the simulator's `base_url`."""
     # Cancelling a handler whose client hung up gives a dead worker's turn to the next one.
-    runner = web.AppRunner(build(simulator), access_log=None, handler_cancellation=True)
+    runner = web.AppRunner(
+        build(simulator), access_log=None, handler_cancellation=True, shutdown_timeout=0.2
+    )
     await runner.setup()
-    listener = socket.create_server((host, port), backlog=1024)
-    await web.SockSite(runner, listener, shutdown_timeout=0.2).start()
+    listener = socket.create_server((host, port))
+    await web.SockSite(runner, listener, backlog=1024).start()
     simulator.base_url = f"http://{host}:{listener.getsockname()[1]}"
     return runner
 

@@ -185,6 +185,7 @@ class Lifecycle:
         job.finished_at, job.lost_runs, job.retries = None, 0, 0
         endpoint.expire_at(job, self.clock.now() + job.policy.ttl_ms / 1000)
         self._enter(job, status.IN_QUEUE)
+        job.behaviour = endpoint.choose_behaviour()
         self.dispatch(endpoint, job)
 
     def purge(self, endpoint: Endpoint) -> int:

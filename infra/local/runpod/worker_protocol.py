@@ -92,7 +92,7 @@ class WorkerProtocol:
 
     async def _done(self, request: web.Request) -> web.Response:
         endpoint, worker = self._enter(request)
-        job = self._sim.find(endpoint, request.match_info["job"])
+        job = _known(endpoint, request)
         body = await request.read()
         if len(body) > endpoint.settings.result_limit:
             self._sim.lifecycle.finish(endpoint, job)
@@ -111,7 +111,7 @@ class WorkerProtocol:
 
     async def _stream(self, request: web.Request) -> web.Response:
         endpoint, _ = self._enter(request)
-        job = self._sim.find(endpoint, request.match_info["job"])
+        job = _known(endpoint, request)
         chunk = json.loads(await request.read())
         if not job.terminal:
             job.heard_at = self._sim.clock.now()
@@ -128,13 +128,23 @@ class WorkerProtocol:
         return json_reply({})
 
 
+def _known(endpoint: Endpoint, request: web.Request) -> Job:
+    """The job that a worker reports on.
+
+    Raises:
+        web.HTTPNotFound: the platform forgot it meanwhile.
+    """
+    job = endpoint.jobs.get(request.match_info["job"])
+    if job is None:
+        raise web.HTTPNotFound(text="job not found")
+    return job
+
+
 def _job_for_worker(job: Job) -> JSON:
     """What a worker is handed: an empty input is left out, which the SDK refuses."""
     handed: JSON = {"id": job.id}
     if job.input:
         handed["input"] = job.input
-    if job.webhook:
-        handed["webhook"] = job.webhook
     if job.s3_config is not None:
         handed["s3Config"] = job.s3_config
     return handed
