@@ -108,6 +108,12 @@ BEGIN
   RETURN 'held';
 END $$;
 
+-- What can be spent from a guarded account now.
+CREATE OR REPLACE FUNCTION ledger.available(p_account bigint) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  SELECT posted - pending FROM account_state WHERE account_id = p_account;
+$$;
+
 -- Resolves a hold: 'captured', 'released', or what it had been resolved to before.
 CREATE OR REPLACE FUNCTION ledger.resolve(
   p_id uuid, p_state text, p_now timestamptz, OUT outcome text, OUT resolved ledger.hold

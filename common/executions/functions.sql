@@ -45,13 +45,15 @@ BEGIN
   INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', p_new.id, p_now);
 END $$;
 
--- Hop 1. 'started', or 'replayed' with the earlier execution of the same key.
+-- Hop 1. 'started', or 'replayed' with the earlier execution of the same key; and what is left
+-- in the wallet.
 CREATE OR REPLACE FUNCTION execution_start(
   p_new jsonb, p_key text, p_request_hash bytea, p_now timestamptz,
-  OUT outcome text, OUT execution_id uuid
+  OUT outcome text, OUT execution_id uuid, OUT remaining bigint
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   new executions := jsonb_populate_record(NULL::executions, p_new);
+  wallet bigint := ledger.account_of('wallet', new.consumer_id);
   earlier idempotency_keys;
 BEGIN
   IF p_key IS NOT NULL THEN
@@ -65,6 +67,7 @@ BEGIN
       END IF;
       outcome := 'replayed';
       execution_id := earlier.execution_id;
+      remaining := ledger.available(wallet);
       RETURN;
     END IF;
   END IF;
@@ -78,11 +81,12 @@ BEGIN
     RAISE EXCEPTION 'the model changed' USING ERRCODE = 'P0409';
   END IF;
   PERFORM ledger.place_hold(
-    new.id, ledger.account_of('wallet', new.consumer_id), new.price,
+    new.id, wallet, new.price,
     p_now + execution_lifetime(new.queue_seconds, new.execution_timeout_seconds), p_now);
   PERFORM execution_insert(new, p_now);
   outcome := 'started';
   execution_id := new.id;
+  remaining := ledger.available(wallet);
 END $$;
 
 -- A developer's free test. The same test while one is alive, or just ended, joins it: the

@@ -18,10 +18,14 @@ AnyRow = Row[*tuple[Any, ...]]
 
 
 class Started(NamedTuple):
-    """`outcome` is `started`, or `replayed` when the key was seen before."""
+    """`outcome` is `started`, or `replayed` when the key was seen before.
+
+    `remaining` micro-credits are left to spend; a test costs nothing and says 0.
+    """
 
     outcome: str
     execution_id: uuid.UUID
+    remaining: int = 0
 
 
 class Begun(NamedTuple):

@@ -42,25 +42,31 @@ def signer(tools: Tools) -> Sign:
     return sign
 
 
-def execution_of(
-    session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID, sign: Sign
-) -> Execution:
+def execution_row(session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow:
     """A consumer's run; raises ExecutionNotFound, also for another's."""
     row = queries.of_consumer(session, execution_id, consumer_id)
     if row is None:
         raise ExecutionNotFound
+    return row
+
+
+def shown(row: AnyRow, sign: Sign) -> Execution:
+    """A run as its consumer sees it; signing may ask the network, so no session is open."""
     return Execution(
         **_summary(row), input_payload=row.inputs, output_payload=_output(row.output, sign)
     )
 
 
-def status_of(
-    session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID, sign: Sign
-) -> RunStatus:
+def status_row(session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow:
     """A run's state; raises ExecutionNotFound, also for another's."""
     row = queries.status_of(session, execution_id, consumer_id)
     if row is None:
         raise ExecutionNotFound
+    return row
+
+
+def status_shown(row: AnyRow, sign: Sign) -> RunStatus:
+    """A run's state as its consumer sees it."""
     return RunStatus(
         id=row.id,
         status=row.status,

@@ -16,6 +16,12 @@ class RunIn(In):
     inputs: JsonObject = Field(default_factory=dict)
 
 
+class RunBySlugIn(RunIn):
+    """A run's inputs and the model that is to run."""
+
+    slug: str = Field(min_length=1, max_length=200)
+
+
 class TestRunIn(In):
     """A test's inputs. `input` is another spelling of `inputs`."""
 

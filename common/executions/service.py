@@ -1,7 +1,15 @@
 """The slice's surface: what functions may call. Each verb has a file of its own."""
 
 from common.executions.cancelling import cancel
-from common.executions.reading import execution_of, list_of, run_count, signer, status_of
+from common.executions.reading import (
+    execution_row,
+    list_of,
+    run_count,
+    shown,
+    signer,
+    status_row,
+    status_shown,
+)
 from common.executions.starting import start
 from common.executions.submitting import submit
 from common.executions.sweeping import audit, sweep
@@ -11,14 +19,16 @@ from common.executions.watching import hear, refresh, watch
 __all__ = [
     "audit",
     "cancel",
-    "execution_of",
+    "execution_row",
     "hear",
     "list_of",
     "refresh",
     "run_count",
+    "shown",
     "signer",
     "start",
-    "status_of",
+    "status_row",
+    "status_shown",
     "submit",
     "sweep",
     "test_run",

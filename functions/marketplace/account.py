@@ -1,0 +1,75 @@
+"""A consumer's account (contract 1.5): the row of accounts with the figures of other slices."""
+
+from sqlalchemy.orm import Session
+
+from common.accounts import service as accounts
+from common.accounts.schemas import ConsumerOut, ConsumerProfile, ConsumerRegistration
+from common.accounts.service import Consumer
+from common.credits import service as credits
+from common.errors import AccountSuspended, ConsumerNotFound, EmailTaken
+from common.executions import service as executions
+from common.gateways.identity import Identity
+from common.http import Call
+from common.http.app import Routes
+from common.runtime import runtime
+from functions.marketplace.guards import consumer, signed_in
+
+routes = Routes()
+PURCHASES = 0  # credits are granted by staff; nothing can be bought yet
+
+
+@routes.route(
+    "POST",
+    "/auth/register",
+    guard=signed_in,
+    body=ConsumerRegistration,
+    out=ConsumerOut,
+    status=201,
+    errors=(EmailTaken, AccountSuspended),
+)
+def register(call: Call[Identity, ConsumerRegistration, None]) -> ConsumerOut:
+    """Registers the caller; again, it answers the same account."""
+    with runtime().db.transaction() as session:
+        account = accounts.register_consumer(session, call.principal, call.body.name)
+        return _shown(session, account)
+
+
+@routes.route(
+    "GET",
+    "/auth/me",
+    guard=consumer,
+    out=ConsumerOut,
+    errors=(ConsumerNotFound, AccountSuspended),
+)
+def me(call: Call[Consumer, None, None]) -> ConsumerOut:
+    """The caller's account and balance."""
+    with runtime().db.transaction() as session:
+        return _shown(session, call.principal)
+
+
+def update_profile(call: Call[Consumer, ConsumerProfile, None]) -> ConsumerOut:
+    """Changes the fields that are given; null clears the avatar."""
+    with runtime().db.transaction() as session:
+        account = accounts.update_consumer(session, call.principal.firebase_uid, call.body)
+        return _shown(session, account)
+
+
+for _method in ("PUT", "PATCH"):
+    routes.route(
+        _method,
+        "/auth/profile",
+        guard=consumer,
+        body=ConsumerProfile,
+        out=ConsumerOut,
+        errors=(ConsumerNotFound, AccountSuspended),
+    )(update_profile)
+
+
+def _shown(session: Session, account: Consumer) -> ConsumerOut:
+    return ConsumerOut.of(
+        account,
+        credits_balance=credits.balance(session, account.id).balance,
+        run_count=executions.run_count(session, account.id),
+        purchase_count=PURCHASES,
+        total_credits_spent=credits.spent_credits(session, account.id),
+    )

@@ -1,0 +1,32 @@
+"""marketplace: what consumers call. Browse, run, runs, credits, account."""
+
+from werkzeug.wrappers import Request, Response
+
+from common.http import App, Call, JsonObject
+from common.http.health import add_health
+from common.runtime import runtime
+from functions.marketplace import account, models, runs
+
+app = App(
+    "marketplace",
+    title="Tarsify marketplace",
+    prefixes=("/api/marketplace", "/api/consumer", "/api/public"),
+    settings=lambda: runtime().settings,
+)
+add_health(app, runtime)
+
+
+@app.route("GET", "/", guard=None)
+def root(_call: Call[None, None, None]) -> JsonObject:
+    """Says what lives here."""
+    endpoints = {"auth": "/auth", "models": "/models", "runs": "/runs", "credits": "/credits"}
+    return {"message": "Tarsify marketplace", "version": "v1", "endpoints": endpoints}
+
+
+for routes in (account.routes, models.routes, runs.routes):
+    app.include(routes)
+
+
+def marketplace(request: Request) -> Response:
+    """The functions-framework target."""
+    return app(request)
