@@ -5,6 +5,7 @@ signed; the URL is the only credential.
 """
 
 import asyncio
+import io
 import json
 import secrets
 from typing import Any
@@ -19,6 +20,8 @@ JSON = dict[str, Any]
 
 RECEIVER_TIMEOUT_SECONDS = 10.0
 """Real seconds. The service's own limit is unknown (runpod.md 2.4)."""
+SENT_WHOLE = 1024 * 1024
+"""Bytes up to which a body is sent in one piece, the cheap way; larger ones go in chunks."""
 
 
 class Webhooks:
@@ -119,7 +122,7 @@ class Webhooks:
         try:
             async with self._client().post(
                 url,
-                data=json.dumps(body),
+                data=_payload(body),
                 headers={"traceparent": trace},
                 allow_redirects=False,
             ) as reply:
@@ -169,3 +172,8 @@ class Webhooks:
         if job in held:
             held.remove(job)
             self._begin(job, delays)
+
+
+def _payload(body: JSON) -> bytes | io.BytesIO:
+    raw = json.dumps(body).encode()
+    return raw if len(raw) <= SENT_WHOLE else io.BytesIO(raw)
