@@ -1,0 +1,145 @@
+"""Cloud Storage: results are kept in a private bucket and shown through short-lived signed URLs.
+
+Google's own client throughout. Locally only its address and its key file differ.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from common.boundary import assert_no_session
+from common.gateways.errors import GatewayError
+from common.settings import Settings
+
+CONNECT_TIMEOUT_S = 3.0
+READ_TIMEOUT_S = 30.0
+RETRY_DEADLINE_S = 45.0
+_TIMEOUT = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+# Names follow from contents, so what was read once never changes.
+_CACHE_CONTROL = "private, max-age=31536000, immutable"
+
+
+class StorageUnavailable(GatewayError):
+    """Cloud Storage, or the signing of a URL, gave no answer or refused us."""
+
+
+class Storage:
+    """One client per process, built on first use; the bucket is OUTPUT_BUCKET."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def put(self, name: str, content: bytes, content_type: str) -> None:
+        """Stores an object unless one of that name is there. Raises StorageUnavailable.
+
+        The condition makes repeating safe, also for the client's own retries.
+        """
+        from google.api_core.exceptions import PreconditionFailed
+
+        blob = self._blob(name)
+        blob.cache_control = _CACHE_CONTROL
+        with _translated():
+            try:
+                blob.upload_from_string(
+                    content,
+                    content_type=content_type,
+                    if_generation_match=0,
+                    timeout=_TIMEOUT,
+                    retry=_retry(),
+                )
+            except PreconditionFailed:
+                return
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such an object. Raises StorageUnavailable."""
+        with _translated():
+            return bool(self._blob(name).exists(timeout=_TIMEOUT, retry=_retry()))
+
+    def delete(self, name: str) -> None:
+        """Removes an object; one that is gone already is fine. Raises StorageUnavailable."""
+        from google.api_core.exceptions import NotFound
+
+        with _translated():
+            try:
+                self._blob(name).delete(timeout=_TIMEOUT, retry=_retry())
+            except NotFound:
+                return
+
+    def signed_url(self, name: str, *, ttl_s: int, download_as: str | None = None) -> str:
+        """A V4 signed GET URL, good for ttl_s seconds (at most 7 days) to whoever holds it.
+
+        download_as: browsers save the file under this name instead of showing it. In the cloud
+        this is a call to IAM, since a function has no key of its own. Raises StorageUnavailable.
+        """
+        disposition = f'attachment; filename="{download_as}"' if download_as else None
+        with _translated():
+            url: str = self._blob(name).generate_signed_url(
+                version="v4",
+                method="GET",
+                expiration=timedelta(seconds=ttl_s),
+                response_disposition=disposition,
+                api_access_endpoint=self._settings.storage_emulator_host or None,
+                **self._signer(),
+            )
+        return url
+
+    def _signer(self) -> dict[str, Any]:
+        """A key file signs here; without one, IAM signs for the function's service account."""
+        credentials = self._credentials
+        if self._settings.storage_signer_key_file:
+            return {"credentials": credentials}
+        if not credentials.valid:
+            from google.auth.transport.requests import Request
+
+            credentials.refresh(Request())
+        return {
+            "service_account_email": credentials.service_account_email,
+            "access_token": credentials.token,
+        }
+
+    def _blob(self, name: str) -> Any:
+        assert_no_session()
+        return self._client.bucket(self._settings.output_bucket).blob(name)
+
+    @cached_property
+    def _client(self) -> Any:
+        from google.cloud.storage import Client
+
+        host = self._settings.storage_emulator_host
+        return Client(
+            project=self._settings.gcp_project,
+            credentials=self._credentials,
+            client_options={"api_endpoint": host} if host else None,
+        )
+
+    @cached_property
+    def _credentials(self) -> Any:
+        scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+        if self._settings.storage_signer_key_file:
+            from google.oauth2 import service_account
+
+            read: Any = service_account.Credentials.from_service_account_file
+            return read(self._settings.storage_signer_key_file, scopes=scopes)
+        import google.auth
+
+        return google.auth.default(scopes=scopes)[0]
+
+
+def _retry() -> Any:
+    """Passing trouble only, and not for the two minutes that the client would take by itself."""
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    return DEFAULT_RETRY.with_timeout(RETRY_DEADLINE_S)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError, OSError) as error:
+        raise StorageUnavailable(type(error).__name__) from error
