@@ -1,5 +1,6 @@
 """Registration and profiles. The identity says who someone is; the index says who was first."""
 
+import uuid
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,6 +26,7 @@ __all__ = [
     "developer_of",
     "register_consumer",
     "register_developer",
+    "require_consumer",
     "update_consumer",
     "update_developer",
 ]
@@ -39,6 +41,12 @@ def consumer_of(session: Session, uid: str) -> Consumer:
     if consumer is None:
         raise ConsumerNotFound
     return _not_suspended(consumer)
+
+
+def require_consumer(session: Session, consumer_id: uuid.UUID) -> None:
+    """Raises ConsumerNotFound if there is no such consumer."""
+    if session.get(Consumer, consumer_id) is None:
+        raise ConsumerNotFound(f"There is no consumer {consumer_id}.")
 
 
 def developer_of(session: Session, uid: str) -> Developer:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -83,7 +84,8 @@ class BaseModelRow(Table):
     name: Mapped[str] = mapped_column(Text)
     description: Mapped[str | None] = mapped_column(Text)
     category: Mapped[str] = mapped_column(Text)
-    input_schema: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # Not JSONB: forms show the fields in the order in which they were written.
+    input_schema: Mapped[dict[str, Any]] = mapped_column(JSON)
     schema_revision: Mapped[int] = mapped_column(server_default=text("1"))
     output_type: Mapped[str] = mapped_column(Text)
     output_format: Mapped[str] = mapped_column(Text)

@@ -7,7 +7,13 @@ from common.catalog.schemas.staff import (
     BaseModelIn,
     BaseModelsQuery,
 )
-from common.errors import BaseModelNotFound, BaseModelSlugTaken, NotAnAdmin
+from common.errors import (
+    BaseModelNotFound,
+    BaseModelSlugTaken,
+    EndpointNotFound,
+    InvalidInputSchema,
+    NotAnAdmin,
+)
 from common.gateways.identity import Identity
 from common.http import Call, Page
 from common.http.app import Routes
@@ -16,7 +22,7 @@ from functions.admin.audit import note
 from functions.admin.guards import staff
 
 routes = Routes()
-NO_SUCH_BASE_MODEL = (NotAnAdmin, BaseModelNotFound)
+NO_SUCH = (NotAnAdmin, BaseModelNotFound)
 
 
 @routes.route(
@@ -26,7 +32,7 @@ NO_SUCH_BASE_MODEL = (NotAnAdmin, BaseModelNotFound)
     body=BaseModelIn,
     out=BaseModelAdmin,
     status=201,
-    errors=(NotAnAdmin, BaseModelSlugTaken),
+    errors=(NotAnAdmin, BaseModelSlugTaken, EndpointNotFound, InvalidInputSchema),
 )
 def create(call: Call[Identity, BaseModelIn, None]) -> BaseModelAdmin:
     """Registers a base model."""
@@ -55,7 +61,7 @@ def base_models(call: Call[Identity, None, BaseModelsQuery]) -> Page[BaseModelAd
     "/base-models/<base_model_id>",
     guard=staff,
     out=BaseModelAdmin,
-    errors=NO_SUCH_BASE_MODEL,
+    errors=NO_SUCH,
 )
 def base_model(call: Call[Identity, None, None]) -> BaseModelAdmin:
     """One base model."""
@@ -78,13 +84,11 @@ for _method in ("PUT", "PATCH"):
         guard=staff,
         body=BaseModelChanges,
         out=BaseModelAdmin,
-        errors=NO_SUCH_BASE_MODEL,
+        errors=(*NO_SUCH, EndpointNotFound, InvalidInputSchema),
     )(change)
 
 
-@routes.route(
-    "DELETE", "/base-models/<base_model_id>", guard=staff, status=204, errors=NO_SUCH_BASE_MODEL
-)
+@routes.route("DELETE", "/base-models/<base_model_id>", guard=staff, status=204, errors=NO_SUCH)
 def retire(call: Call[Identity, None, None]) -> None:
     """Switches a base model off."""
     with runtime().db.transaction() as session:

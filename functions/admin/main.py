@@ -5,9 +5,7 @@ from werkzeug.wrappers import Request, Response
 from common.http import App
 from common.http.health import add_health
 from common.runtime import runtime
-from functions.admin.base_models import routes as base_model_routes
-from functions.admin.credits import routes as credit_routes
-from functions.admin.endpoints import routes as endpoint_routes
+from functions.admin import base_models, endpoints, grants
 
 app = App(
     "admin",
@@ -16,9 +14,8 @@ app = App(
     settings=lambda: runtime().settings,
 )
 add_health(app, runtime)
-app.include(endpoint_routes)
-app.include(base_model_routes)
-app.include(credit_routes)
+for routes in (endpoints.routes, base_models.routes, grants.routes):
+    app.include(routes)
 
 
 def admin(request: Request) -> Response:

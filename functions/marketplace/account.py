@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from common.accounts import service as accounts
 from common.accounts.schemas import ConsumerOut, ConsumerProfile, ConsumerRegistration
 from common.accounts.service import Consumer
-from common.credits import service as credits
+from common.credits import service as ledger
 from common.errors import AccountSuspended, ConsumerNotFound, EmailTaken
 from common.executions import service as executions
 from common.gateways.identity import Identity
@@ -68,8 +68,8 @@ for _method in ("PUT", "PATCH"):
 def _shown(session: Session, account: Consumer) -> ConsumerOut:
     return ConsumerOut.of(
         account,
-        credits_balance=credits.balance(session, account.id).balance,
+        credits_balance=ledger.balance(session, account.id).balance,
         run_count=executions.run_count(session, account.id),
         purchase_count=PURCHASES,
-        total_credits_spent=credits.spent_credits(session, account.id),
+        total_credits_spent=ledger.spent_credits(session, account.id),
     )

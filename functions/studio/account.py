@@ -11,7 +11,7 @@ from common.accounts.schemas import (
 )
 from common.accounts.service import Developer
 from common.catalog import service as catalog
-from common.credits import service as credits
+from common.credits import service as ledger
 from common.errors import AccountSuspended, DeveloperNotFound, EmailTaken
 from common.gateways.identity import Identity
 from common.http import Call
@@ -80,7 +80,7 @@ def complete_profile(call: Call[Developer, DeveloperCompletion, None]) -> Develo
 
 
 def _shown(session: Session, account: Developer) -> DeveloperOut:
-    earned = credits.earnings(session, account.id)
+    earned = ledger.earnings(session, account.id)
     return DeveloperOut.of(
         account,
         total_earnings=earned.total_cents,

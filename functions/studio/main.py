@@ -1,12 +1,11 @@
-"""studio: what developers call. Answers under /api/studio and, for older clients, /api/developer."""
+"""studio: what developers call. Older clients know it as /api/developer."""
 
 from werkzeug.wrappers import Request, Response
 
 from common.http import App, Call, JsonObject
 from common.http.health import add_health
 from common.runtime import runtime
-from functions.studio.account import routes as account_routes
-from functions.studio.models import routes as model_routes
+from functions.studio import account, models, test_runs
 
 app = App(
     "studio",
@@ -15,8 +14,8 @@ app = App(
     settings=lambda: runtime().settings,
 )
 add_health(app, runtime)
-app.include(account_routes)
-app.include(model_routes)
+for routes in (account.routes, models.routes, test_runs.routes):
+    app.include(routes)
 
 
 @app.route("GET", "/", guard=None)

@@ -1,5 +1,7 @@
 """A developer's tars models (contract 1.3): configure, preview, publish, archive, delete."""
 
+from typing import Any
+
 from common import logs
 from common.accounts.service import Developer
 from common.catalog import service as catalog
@@ -184,7 +186,7 @@ def preview_payload(call: Call[Developer, PreviewIn, None]) -> PreviewPayload:
         )
 
 
-def _note(call: Call[Developer, object, None], action: str) -> None:
+def _note(call: Call[Developer, Any, None], action: str) -> None:
     """Who did what to which model, for the audit log."""
     audit.info(
         "tars model changed",

@@ -29,7 +29,7 @@ CREATE TABLE base_models (
   description text,
   category text NOT NULL CONSTRAINT ck_base_models_category
     CHECK (category IN ('IMAGE', 'AUDIO', 'TEXT', 'VIDEO', 'DOCUMENT')),
-  input_schema jsonb NOT NULL,
+  input_schema json NOT NULL, -- not jsonb: forms show the fields in the order they were written
   schema_revision integer NOT NULL DEFAULT 1,
   output_type text NOT NULL CONSTRAINT ck_base_models_output_type
     CHECK (output_type IN ('IMAGE', 'AUDIO', 'TEXT', 'VIDEO', 'FILE', 'JSON')),

@@ -1,7 +1,7 @@
 """Credits that staff give away; until credits can be bought, the only source of them."""
 
 from common.accounts import service as accounts
-from common.credits import service as credits
+from common.credits import service as ledger
 from common.credits.schemas import GrantIn, GrantOut
 from common.errors import Conflict, ConsumerNotFound, NotAnAdmin
 from common.gateways.identity import Identity
@@ -28,9 +28,9 @@ def grant(call: Call[Identity, GrantIn, None]) -> GrantOut:
     with parts.db.transaction() as session:
         accounts.require_consumer(session, order.consumer_id)
     with parts.db.step() as connection:
-        granted = credits.grant(connection, order, by=call.principal.uid, now=parts.clock.now())
+        granted = ledger.grant(connection, order, by=call.principal.uid, now=parts.clock.now())
     with parts.db.transaction() as session:
-        balance = credits.balance(session, order.consumer_id)
+        balance = ledger.balance(session, order.consumer_id)
     return GrantOut(
         reference=order.reference,
         consumer_id=order.consumer_id,
