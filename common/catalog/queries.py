@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -22,6 +22,8 @@ Entity = TypeVar("Entity", EndpointRow, BaseModelRow, TarsModelRow)
 
 AnyRow = Row[*tuple[Any, ...]]
 AnySelect = Select[*tuple[Any, ...]]
+
+_FOLD_RUN_TALLIES = text("SELECT fold_run_tallies()")
 
 M, B, E = TarsModelRow, BaseModelRow, EndpointRow
 
@@ -212,3 +214,8 @@ def _page(
         return rows, offset + len(rows)
     counted = statement.with_only_columns(func.count(), maintain_column_froms=True)
     return rows, session.scalar(counted.order_by(None)) or 0
+
+
+def fold_run_tallies(connection: Connection) -> int:
+    """Adds waiting tallies to the models' run counts; answers how many."""
+    return int(connection.scalar(_FOLD_RUN_TALLIES) or 0)

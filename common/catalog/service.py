@@ -25,6 +25,7 @@ from common.catalog.developing import (
     preview_payload,
 )
 from common.catalog.publishing import act, archive, publish
+from common.catalog.queries import fold_run_tallies
 from common.catalog.running import Runnable, runnable, testable
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "detail",
     "endpoint_of",
     "endpoints",
+    "fold_run_tallies",
     "model_count",
     "model_of",
     "models_of",

@@ -1,5 +1,7 @@
 """A consumer's runs: start, list, look, wait, cancel."""
 
+from typing import Any
+
 from common.accounts.service import Consumer
 from common.catalog import service as catalog
 from common.credits.service import whole_credits
@@ -154,7 +156,7 @@ def cancel_run(call: Call[Consumer, None, None]) -> RunCancelled:
     return RunCancelled(id=execution_id, status=status, message=message)
 
 
-def _start(call: Call[Consumer, RunIn, None], slug: str, inputs: JsonObject) -> Reply:
+def _start(call: Call[Consumer, Any, None], slug: str, inputs: JsonObject) -> Reply:
     parts = runtime()
     key = call.header("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= 255:
