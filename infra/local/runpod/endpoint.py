@@ -20,7 +20,8 @@ HISTORY_LIMIT = 50_000
 class Settings:
     """Switches for what runpod.md 9 calls unknown, and limits that tests want lower.
 
-    Seconds are simulated seconds, sizes are bytes.
+    Seconds are simulated seconds, sizes are bytes. `hold_seconds`, for which a worker's poll is
+    held open, is in real seconds; workers give up after 90.
     """
 
     rate_limits: bool = False
@@ -37,6 +38,7 @@ class Settings:
     retention_seconds: float = 1800.0
     sync_retention_seconds: float = 60.0
     silence_seconds: float = 40.0
+    hold_seconds: float = 20.0
     webhook_delays: tuple[float, ...] = (0.0, 5.0, 20.0)
 
     @classmethod

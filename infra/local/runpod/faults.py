@@ -203,7 +203,7 @@ class Faults:
     def _options(self, switch: Switch, *, endpoint_id: str, index: int) -> JSON:
         fault = FAULTS[switch.fault]
         options = fault.defaults | switch.options
-        if fault.variants and "variant" not in options:
+        if fault.variants and options.get("variant") is None:
             chooser = draw(self.seed, endpoint_id, index, f"{switch.fault}/variant")
             options["variant"] = chooser.choice(fault.variants)
         return options

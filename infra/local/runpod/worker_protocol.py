@@ -13,9 +13,6 @@ from infra.local.runpod.simulator import Simulator, json_reply
 
 JSON = dict[str, Any]
 
-HOLD_SECONDS = 20.0
-"""Real seconds for which a poll is held open; workers give up after 90."""
-
 
 class WorkerProtocol:
     """Handlers that worker processes call."""
@@ -49,7 +46,7 @@ class WorkerProtocol:
 
     async def _wait_for_jobs(self, request: web.Request, *, limit: int) -> list[JSON]:
         endpoint, worker = self._enter(request)
-        deadline = asyncio.get_running_loop().time() + HOLD_SECONDS
+        deadline = asyncio.get_running_loop().time() + endpoint.settings.hold_seconds
         while True:
             jobs = self._hand_out(endpoint, worker, limit)
             patience = deadline - asyncio.get_running_loop().time()
@@ -82,11 +79,12 @@ class WorkerProtocol:
         return [_job_for_worker(job) for job in jobs]
 
     async def _stop(self, request: web.Request) -> web.Response:
-        _, worker = self._enter(request)
+        endpoint, worker = self._enter(request)
         if not worker.to_stop:
             worker.stop_wanted.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(worker.stop_wanted.wait(), HOLD_SECONDS)
+                hold = endpoint.settings.hold_seconds
+                await asyncio.wait_for(worker.stop_wanted.wait(), hold)
         job_ids, worker.to_stop = worker.to_stop, []
         return json_reply({"jobsToStop": job_ids}) if job_ids else web.Response(status=204)
 
