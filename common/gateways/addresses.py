@@ -4,16 +4,14 @@ No list of names can decide this, since DNS answers what its owner likes: the ad
 judged, whatever it is wrapped in.
 """
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-
-_NAT64 = IPv6Network("64:ff9b::/96")
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 
 def is_public(address: str) -> bool:
     """Whether the address, and the IPv4 address that it may wrap, belongs to the public internet.
 
     False for private, loopback, link-local (169.254.169.254: the cloud's metadata), shared
-    (100.64/10), multicast and reserved addresses, and for what is no address.
+    (100.64/10), multicast and reserved addresses (NAT64 among them), and for what is no address.
     """
     try:
         outer = ip_address(address)
@@ -29,9 +27,7 @@ def _is_plain_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _wrapped(address: IPv4Address | IPv6Address) -> IPv4Address | None:
-    """The IPv4 address inside a mapped, 6to4 or NAT64 address."""
+    """The IPv4 address inside a mapped or 6to4 address."""
     if isinstance(address, IPv4Address):
         return None
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour

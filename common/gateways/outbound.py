@@ -78,14 +78,22 @@ class _Target:
 
 
 class Outbound:
-    """Fetches from strangers. Trusted origins (scheme://host:port) are exempt from the address
-    and https rules: only a local platform has any."""
+    """Fetches from strangers.
+
+    trusted_origins (scheme://host:port) are exempt from the address and https rules: only a local
+    platform has any. resolve and tls replace the system's name service and root certificates.
+    """
 
     def __init__(
-        self, trusted_origins: Collection[str] = (), *, resolve: Resolve | None = None
+        self,
+        trusted_origins: Collection[str] = (),
+        *,
+        resolve: Resolve | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._trusted = {_origin(origin) for origin in trusted_origins}
         self._resolve = resolve or _addresses
+        self._given_tls = tls
 
     def fetch(self, url: str, *, max_bytes: int, timeout_s: float) -> Fetched:
         """GET, without redirects, cookies, credentials or compression.
@@ -139,6 +147,8 @@ class Outbound:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
+        if self._given_tls:
+            return self._given_tls
         import certifi
 
         return ssl.create_default_context(cafile=certifi.where())
@@ -169,9 +179,14 @@ class _PinnedConnection(http.client.HTTPConnection):
 
 @contextmanager
 def _bounded(connection: _PinnedConnection, seconds: float) -> Iterator[None]:
-    """Cuts the connection when the time is over: a socket's own timeout bounds each read only."""
+    """Cuts the connection when the time is over: a socket's own timeout bounds each read only.
+
+    What a cut leaves can look complete, so it is never taken for the answer.
+    """
+    over = threading.Event()
 
     def cut() -> None:
+        over.set()
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)
 
@@ -180,6 +195,8 @@ def _bounded(connection: _PinnedConnection, seconds: float) -> Iterator[None]:
     timer.start()
     try:
         yield
+        if over.is_set():
+            raise NoAnswer("too slow")
     finally:
         timer.cancel()
         connection.close()

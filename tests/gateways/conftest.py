@@ -9,6 +9,13 @@ import pytest
 from tests.gateways.origin import Origin, Seen
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Clients of these tests hang up on purpose; that is no news."""
+
+
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     """A running server that answers 200 with nothing until told otherwise."""
@@ -27,9 +34,8 @@ def origin() -> Iterator[Origin]:
         def log_message(self, *_: object) -> None:
             """Keeps the test output clean."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    served = Origin(port=server.server_port)
+    server = _Server(("127.0.0.1", 0), Handler)
+    served = Origin(server)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield served

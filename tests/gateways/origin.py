@@ -1,8 +1,9 @@
 """A real HTTP server on a free loopback port whose answers a test writes down."""
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
 @dataclass
@@ -19,13 +20,23 @@ class Seen:
 class Origin:
     """Answers each request with `answer(handler)`, and remembers what it saw."""
 
-    port: int
+    server: HTTPServer
     seen: list[Seen] = field(default_factory=list)
     answer: Callable[[BaseHTTPRequestHandler], None] = lambda handler: reply(handler, b"")
 
     @property
+    def port(self) -> int:
+        return self.server.server_port
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Speaks TLS from now on; a handshake that fails is the client's affair."""
+        self.server.socket = context.wrap_socket(
+            self.server.socket, server_side=True, do_handshake_on_connect=False
+        )
 
     def always(self, content: bytes, *, status: int = 200, **headers: str) -> None:
         self.answer = lambda handler: reply(handler, content, status=status, **headers)
