@@ -59,7 +59,7 @@ def listening() -> Iterator[Target]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{server.server_port}/work"
+    told.url = f"http://127.0.0.1:{server.server_port}/job"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield told
