@@ -98,7 +98,13 @@ class Clock:
         return task
 
     async def advance(self, seconds: float) -> None:
-        """Let simulated `seconds` pass at once, firing what falls due on the way, in order."""
+        """Let simulated `seconds` pass at once, firing what falls due on the way, in order.
+
+        Raises:
+            ValueError: time would run backwards.
+        """
+        if seconds < 0:
+            raise ValueError("time runs forwards only")
         async with self._stepping:
             target = self.now() + seconds
             while self._timers and self._timers[0][0] <= target:
@@ -111,7 +117,13 @@ class Clock:
             await self._settle()
 
     def set(self, *, scale: float | None = None, manual: bool | None = None) -> None:
-        """Change the speed, or stop and start the flow of time, without a jump."""
+        """Change the speed, or stop and start the flow of time, without a jump.
+
+        Raises:
+            ValueError: a speed that is not above zero.
+        """
+        if scale is not None and scale <= 0:
+            raise ValueError("scale must be above zero; a manual clock stands still")
         self._jump(self.now())
         self.scale = self.scale if scale is None else scale
         self.manual = self.manual if manual is None else manual

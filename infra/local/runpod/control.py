@@ -9,7 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from infra.local.runpod.endpoint import Endpoint, Settings
-from infra.local.runpod.faults import FAULTS, Switch
+from infra.local.runpod.fault_table import FAULTS
+from infra.local.runpod.faults import Switch
 from infra.local.runpod.jobs import control_view
 from infra.local.runpod.scripted import check_behaviour
 from infra.local.runpod.simulator import Simulator, json_reply

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from infra.local.runpod import afflictions
 from infra.local.runpod import jobs as status
-from infra.local.runpod import outputs
 from infra.local.runpod.clock import Clock
 from infra.local.runpod.endpoint import Endpoint
 from infra.local.runpod.faults import Faults
@@ -73,7 +73,7 @@ class Lifecycle:
         endpoint.jobs[job.id] = job
         endpoint.seen.append(job)
         endpoint.expire_at(job, now + job.policy.ttl_ms / 1000)
-        self._afflict(job, now)
+        afflictions.begin(self.faults, job, now)
         job.behaviour = endpoint.choose_behaviour()
         self.dispatch(endpoint, job)
         return job
@@ -154,7 +154,7 @@ class Lifecycle:
         elif error:
             self._end(endpoint, job, status.COMPLETED)
         else:
-            output = self._spoilt(job, output)
+            output = afflictions.spoil(self.faults, job, output, media_url=self._media_url())
             self._end(endpoint, job, status.COMPLETED, output=output)
 
     def cancel(self, endpoint: Endpoint, job: Job) -> str:
@@ -223,14 +223,6 @@ class Lifecycle:
                 job.stuck = None
                 self.dispatch(endpoint, job)
 
-    def _afflict(self, job: Job, now: float) -> None:
-        stuck = self.faults.of(job, "F6")
-        job.stuck = stuck["variant"] if stuck else None
-        job.drift = self.faults.of(job, "F18")
-        hidden = self.faults.of(job, "F13")
-        if hidden is not None and hidden["variant"] == "propagation":
-            job.hidden_until = now + hidden["seconds"]
-
     def _running(self, job: Job, run: int) -> bool:
         return not (job.gone or job.hung) and job.status == status.IN_PROGRESS and job.runs == run
 
@@ -271,22 +263,6 @@ class Lifecycle:
         endpoint.counters["retried"] += 1
         self._enter(job, status.IN_QUEUE)
         self.dispatch(endpoint, job)
-
-    def _spoilt(self, job: Job, output: Any) -> Any:
-        """The output as faults F8, F9, F15 and F19 leave it."""
-        if self.faults.of(job, "F8") is not None:
-            return ABSENT
-        disguise = self.faults.of(job, "F9")
-        if disguise is not None:
-            return disguise.get("output", outputs.disguised_error(disguise["variant"]))
-        spoilt = self.faults.of(job, "F15")
-        if spoilt is not None:
-            output = outputs.spoil_media(
-                output, variant=spoilt["variant"], media_url=self._media_url()
-            )
-        if self.faults.of(job, "F19") is not None and self.faults.alternate(job.endpoint_id):
-            output = outputs.other_generation(output)
-        return output
 
     def _end(
         self,

@@ -34,10 +34,9 @@ def start_worker(
     """
     home = directory or Path(tempfile.mkdtemp(prefix=f"{kind}-"))
     home.mkdir(parents=True, exist_ok=True)
-    variables = _inherited() | _protocol(endpoint_id, sim_url, key) | env
-    # HOME too: the SDK would prefer a key from the home's configuration file to the one given.
-    variables |= {"HOME": str(home), "PYTHONPATH": str(ROOT)}
-    variables["RUNPOD_POD_ID"] = worker_id or f"{kind}-{os.urandom(4).hex()}"
+    variables = worker_environment(kind, endpoint_id, sim_url, key, home) | env
+    if worker_id:
+        variables["RUNPOD_POD_ID"] = worker_id
     with (home / "worker.log").open("ab") as log:
         return subprocess.Popen(
             [str(ensure_environment()), "-u", "-m", f"infra.local.workers.{kind}"],
@@ -48,6 +47,16 @@ def start_worker(
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+def worker_environment(
+    kind: str, endpoint_id: str, sim_url: str, key: str, home: Path
+) -> dict[str, str]:
+    """All that a worker's process is told; whatever else is set here is none of its business."""
+    variables = _inherited() | _protocol(endpoint_id, sim_url, key)
+    # HOME too: the SDK would prefer a key from the home's configuration file to the one given.
+    variables |= {"HOME": str(home), "PYTHONPATH": str(ROOT)}
+    return variables | {"RUNPOD_POD_ID": f"{kind}-{os.urandom(4).hex()}"}
 
 
 def stop_worker(process: "subprocess.Popen[bytes]", *, patience: float = 0.0) -> None:

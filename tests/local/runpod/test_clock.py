@@ -91,3 +91,11 @@ def submit(sim: SimulatorClient) -> None:
         f"{sim.base_url}/ep/run", headers={"Authorization": sim.key}, json={"input": {"a": 1}}
     )
     assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("told", [{"advance": -1}, {"scale": 0}, {"scale": -2}])
+def test_a_clock_refuses_to_stop_by_speed_or_to_run_backwards(told: dict[str, float]) -> None:
+    with running_simulator() as sim:
+        reply = httpx.post(f"{sim.address}/_sim/clock", json=told)
+        assert reply.status_code == 400
+        assert "problem" in reply.json()
