@@ -67,19 +67,17 @@ class Storage:
             except NotFound:
                 return
 
-    def signed_url(self, name: str, *, ttl_s: int, download_as: str | None = None) -> str:
+    def signed_url(self, name: str, *, ttl_s: int) -> str:
         """A V4 signed GET URL, good for ttl_s seconds (at most 7 days) to whoever holds it.
 
-        download_as: browsers save the file under this name instead of showing it. In the cloud
-        this is a call to IAM, since a function has no key of its own. Raises StorageUnavailable.
+        In the cloud this is a call to IAM, since a function has no key of its own. Raises
+        StorageUnavailable.
         """
-        disposition = f'attachment; filename="{download_as}"' if download_as else None
         with _translated():
             url: str = self._blob(name).generate_signed_url(
                 version="v4",
                 method="GET",
                 expiration=timedelta(seconds=ttl_s),
-                response_disposition=disposition,
                 api_access_endpoint=self._settings.storage_emulator_host or None,
                 **self._signer(),
             )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from common.catalog.inputs import (
     MAX_PAYLOAD_BYTES,
@@ -216,7 +217,7 @@ SECRET = "Zq7secret"
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 names = st.sampled_from([*SCHEMA["properties"], "other"]) | st.text(max_size=4)
 inputs_strategy = st.dictionaries(names, values | st.lists(values, max_size=2), max_size=6)
-valid = {
+valid: dict[str, st.SearchStrategy[Any]] = {
     "prompt": st.just("a lamp") | st.just(SECRET),
     "negative_prompt": st.just(SECRET),
     "width": st.sampled_from([512, 768]),
@@ -260,6 +261,25 @@ def test_a_consumer_can_never_change_a_locked_or_hidden_field(
         for name in {*overrides.locked_inputs, *overrides.hidden_fields}:
             assert payload.get(name) == expected.get(name)
     assert (SCHEMA, overrides, repr(inputs)) == before
+
+
+@settings(max_examples=300, deadline=None)
+@given(overrides=configurations(), data=st.data())
+def test_whatever_the_form_accepts_makes_a_run_under_every_accepted_configuration(
+    overrides: ConfigOverrides, data: st.DataObject
+) -> None:
+    check_overrides(SCHEMA, overrides)
+    form = visible_schema(SCHEMA, overrides)
+    open_fields = [n for n, own in form["properties"].items() if not own.get("readOnly")]
+    optional = sorted(set(open_fields) - set(form["required"]))
+    chosen = {*form["required"], *data.draw(st.sets(st.sampled_from(optional or ["-"])))} - {"-"}
+    inputs = {name: data.draw(valid[name]) for name in sorted(chosen)}
+    Draft202012Validator(form).validate(inputs)
+    payload = build_payload(SCHEMA, overrides, inputs)
+    Draft202012Validator(SCHEMA).validate(payload)
+    if "prompt" in inputs:
+        wrapped = overrides.prompt_prefix + inputs["prompt"] + overrides.prompt_suffix
+        assert payload["prompt"] == wrapped
 
 
 @settings(max_examples=200, deadline=None)

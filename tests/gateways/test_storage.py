@@ -45,13 +45,6 @@ def test_putting_twice_keeps_the_first_object(storage: Storage) -> None:
     assert requests.get(url, timeout=5).content == b"first"
 
 
-def test_a_result_can_be_offered_as_a_download(storage: Storage) -> None:
-    storage.put("runs/3/0.bin", b"x", "application/octet-stream")
-    url = storage.signed_url("runs/3/0.bin", ttl_s=60, download_as="result.bin")
-    answer = requests.get(url, timeout=5)
-    assert answer.headers["content-disposition"] == 'attachment; filename="result.bin"'
-
-
 def test_a_result_is_private_without_a_signature_and_with_a_changed_one(storage: Storage) -> None:
     storage.put("runs/4/0.txt", b"private", "text/plain")
     url = storage.signed_url("runs/4/0.txt", ttl_s=60)
