@@ -22,9 +22,8 @@ def apps() -> Callable[[str], Flask]:
 
     @functools.cache
     def make(function: str) -> Flask:
-        app: Flask = functions_framework.create_app(
-            function, str(FUNCTIONS / function / "main.py"), "http"
-        )
+        source = str(FUNCTIONS / function / "main.py")
+        app: Flask = functions_framework.create_app(function, source, "http")  # type: ignore[no-untyped-call]
         return app
 
     return make
