@@ -44,18 +44,18 @@ def test_the_job_of_a_killed_worker_is_run_again_by_the_next_one(
 
 
 def test_a_job_without_input_is_refused_by_the_sdk_and_given_up(simulator: SimulatorClient) -> None:
-    job_id = submit(simulator, "vllm-new", {})
+    job_id = submit(simulator, "chatterbox", {})
 
     def ran(times: int) -> None:
         simulator.wait_for(
-            "vllm-new", lambda jobs: next(j["runs"] for j in jobs if j["id"] == job_id) == times
+            "chatterbox", lambda jobs: next(j["runs"] for j in jobs if j["id"] == job_id) == times
         )
 
     ran(1)
     simulator.advance(41)
     ran(2)
     simulator.advance(41)
-    jobs = simulator.jobs("vllm-new")
+    jobs = simulator.jobs("chatterbox")
     job = next(job for job in jobs if job["id"] == job_id)
     assert job["status"] == "FAILED"
     assert job["error"] == "job timed out after 1 retries"
