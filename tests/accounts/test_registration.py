@@ -1,8 +1,5 @@
 """Who gets an account, under which address, and what happens when two ask at once."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,14 +7,9 @@ from sqlalchemy import text
 
 from common.accounts import service
 from common.db import Database
-from common.errors import (
-    AccountSuspended,
-    ConsumerNotFound,
-    DeveloperNotFound,
-    EmailTaken,
-    TarsifyError,
-)
+from common.errors import AccountSuspended, ConsumerNotFound, DeveloperNotFound, EmailTaken
 from common.gateways.identity import Identity
+from tests.together import together
 
 
 def person(uid: str, **claims: Any) -> Identity:
@@ -29,21 +21,6 @@ def person(uid: str, **claims: Any) -> Identity:
         "admin": False,
     }
     return Identity(uid=uid, **{**facts, **claims})
-
-
-def together(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Runs `work` in threads that start at the same moment; answers results and refusals."""
-    barrier = threading.Barrier(count)
-
-    def run(number: int) -> Any:
-        barrier.wait()
-        try:
-            return work(number)
-        except TarsifyError as error:
-            return error
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
 
 
 def rows(db: Database, table: str) -> int:
