@@ -18,15 +18,17 @@ def _url() -> str:
 
 
 def _migrate(connection: Connection) -> None:
-    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+    # Another migration may take minutes; the short limit is for tables that people use.
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.commit()
     try:
         context.configure(
             connection=connection,
             target_metadata=metadata(),
             compare_type=True,
+            include_schemas=True,
             transaction_per_migration=False,
         )
         with context.begin_transaction():

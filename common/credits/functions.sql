@@ -150,6 +150,9 @@ BEGIN
     RETURN step.outcome;
   END IF;
   whole := (step.resolved).captured;
+  IF (p_fee BETWEEN 0 AND whole) IS NOT TRUE THEN
+    RAISE EXCEPTION 'a fee of % is no part of %', p_fee, whole USING ERRCODE = 'check_violation';
+  END IF;
   wallet := (step.resolved).account_id;
   UPDATE account_state SET posted = posted - whole, pending = pending - whole
    WHERE account_id = wallet;
@@ -230,13 +233,13 @@ CREATE OR REPLACE VIEW ledger.violation AS
   SELECT 'I4 overdrawn', account_id::text, posted - pending
     FROM ledger.account_state WHERE class = 'guarded' AND posted - pending < 0
   UNION ALL
-  SELECT 'I5 captured hold without exact split', h.id::text,
-         (h.captured - coalesce(t.total, 0))::bigint
+  SELECT 'I5 captured hold without exact split', coalesce(h.id, t.ref)::text,
+         (coalesce(h.captured, 0) - coalesce(t.total, 0))::bigint
     FROM ledger.hold h
-    LEFT JOIN (SELECT ref, sum(amount) AS total FROM ledger.transfer
+    FULL JOIN (SELECT ref, sum(amount) AS total FROM ledger.transfer
                 WHERE kind IN ('capture_developer', 'capture_platform') GROUP BY 1) t
       ON t.ref = h.id
-   WHERE h.captured <> coalesce(t.total, 0);
+   WHERE coalesce(h.captured, 0) <> coalesce(t.total, 0);
 
 -- Privileges: the application calls whole steps, never the parts they are made of.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     DateTime,
     ForeignKeyConstraint,
     Identity,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy import Table as CoreTable
 from sqlalchemy.orm import Mapped, mapped_column
 
 from common.db import Table
@@ -118,3 +120,14 @@ class HoldRow(Table):
     expires_at: Mapped[datetime] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
     resolved_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+# Effects on deferred accounts that are not folded yet. No key: rows are only appended and taken.
+delta = CoreTable(
+    "delta",
+    Table.metadata,
+    Column("account_id", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Index("delta_account", "account_id", postgresql_include=["amount"]),
+    schema="ledger",
+)

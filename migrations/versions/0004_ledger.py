@@ -21,6 +21,9 @@ CREATE TABLE ledger.account (
     ('wallet', 'developer_payable', 'platform_fee', 'promotion')),
   owner_id uuid,
   created_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT a_wallet_is_guarded CHECK (kind <> 'wallet' OR class = 'guarded'),
+  CONSTRAINT people_own_their_accounts CHECK (
+    (kind IN ('wallet', 'developer_payable')) = (owner_id IS NOT NULL)),
   UNIQUE NULLS NOT DISTINCT (kind, owner_id, unit),
   UNIQUE (id, unit),
   UNIQUE (id, class)
@@ -105,6 +108,10 @@ CREATE TRIGGER account_state AFTER INSERT ON ledger.account
   FOR EACH ROW EXECUTE FUNCTION ledger.make_state();
 CREATE TRIGGER account_immutable BEFORE UPDATE OR DELETE ON ledger.account
   FOR EACH ROW EXECUTE FUNCTION ledger.refuse();
+CREATE TRIGGER account_state_kept BEFORE DELETE ON ledger.account_state
+  FOR EACH ROW EXECUTE FUNCTION ledger.refuse();
+CREATE TRIGGER account_state_not_truncated BEFORE TRUNCATE ON ledger.account_state
+  FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse();
 CREATE TRIGGER transfer_immutable BEFORE UPDATE OR DELETE ON ledger.transfer
   FOR EACH ROW EXECUTE FUNCTION ledger.refuse();
 CREATE TRIGGER transfer_kept BEFORE TRUNCATE ON ledger.transfer
@@ -117,11 +124,12 @@ CREATE TRIGGER hold_not_truncated BEFORE TRUNCATE ON ledger.hold
   FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse();
 """
 
-# The application reads; it writes through functions that run with the owner's rights.
+# The application reads; it writes through functions that run with the owner's rights. Who may
+# call them is said at the end of functions.sql: default privileges of one schema cannot take
+# away what PUBLIC has everywhere.
 PRIVILEGES = """
 GRANT USAGE ON SCHEMA ledger TO tarsify_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO tarsify_app;
-ALTER DEFAULT PRIVILEGES IN SCHEMA ledger REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 """
 
 
