@@ -156,21 +156,20 @@ def grant(db: Database, consumer_id: uuid.UUID, credits_: int, *, now: datetime 
         )
 
 
-def run_terms(offer: Offer, consumer_id: uuid.UUID, **more: Any) -> dict[str, Any]:
-    """What `queries.start` is given for a run of this model; `more` overrides."""
+def run_terms(offer: Offer, consumer_id: uuid.UUID) -> dict[str, Any]:
+    """What `queries.start` is given for a run of this model."""
     share = split(offer.price_credits, FEE_BPS)
     return _terms(offer, "RUN") | {
         "consumer_id": str(consumer_id),
         "version_id": str(offer.version_id),
         "price": share.price,
         "fee": share.fee,
-        **more,
     }
 
 
-def trial_terms(offer: Offer, **more: Any) -> dict[str, Any]:
-    """What `queries.start_test` is given for a free test of this model; `more` overrides."""
-    return _terms(offer, "TEST") | {"price": 0, "fee": 0, **more}
+def trial_terms(offer: Offer) -> dict[str, Any]:
+    """What `queries.start_test` is given for a free test of this model."""
+    return _terms(offer, "TEST") | {"price": 0, "fee": 0}
 
 
 def _terms(offer: Offer, kind: str) -> dict[str, Any]:

@@ -175,7 +175,9 @@ DECLARE
 BEGIN
   begun := false;
   SELECT * INTO e FROM executions WHERE id = p_execution FOR UPDATE;
-  IF e.phase IS DISTINCT FROM 'waiting' OR e.next_check_at > p_now OR e.attempts >= 3 THEN
+  -- Past its life an execution is ended by the next tick, not sent to a GPU once more.
+  IF e.phase IS DISTINCT FROM 'waiting' OR e.next_check_at > p_now OR e.attempts >= 3
+     OR e.expires_at <= p_now THEN
     RETURN;
   END IF;
   deadline_at := p_now + execution_attempt_allowance(e);
@@ -284,7 +286,10 @@ BEGIN
   SELECT * INTO pair FROM execution_lock(p_attempt);
   e := pair.e;
   a := pair.a;
-  IF a.id IS NULL OR (a.job_id IS NOT NULL AND a.job_id <> p_job) THEN
+  -- A job belongs to one attempt: whoever names another one's would be given its result.
+  IF a.id IS NULL OR a.job_id <> p_job OR EXISTS (
+       SELECT 1 FROM attempts x WHERE x.runpod_endpoint_id = a.runpod_endpoint_id
+                                  AND x.job_id = p_job AND x.id <> a.id) THEN
     PERFORM execution_note(e.id, p_attempt, p_source || ':' || p_seen, 'mismatch', p_now)
       WHERE a.id IS NOT NULL;
     effect := 'mismatch';
@@ -353,8 +358,10 @@ BEGIN
                   THEN p_seen ELSE status END,
     started_at = CASE WHEN p_seen = 'RUNNING' THEN coalesce(started_at, p_now)
                       ELSE started_at END,
+    -- A cancel that RunPod did not get is sent again at each look: soon, then.
     next_check_at = least(p_now + execution_poll_pause(a.polls),
-                          a.deadline_at + interval '1 second')
+                          a.deadline_at + interval '1 second',
+                          CASE WHEN e.cancel_requested THEN p_now + interval '30 seconds' END)
    WHERE id = e.id;
   RETURN 'alive';
 END $$;
