@@ -143,6 +143,8 @@ class Platform:
 
     def _stand_ins(self) -> list[Service]:
         folder, ports = self.options.folder, self.ports
+        # The key names the address where its tokens are had, and that is another one each time.
+        self._key_file.unlink(missing_ok=True)
         services = [
             _module(
                 "storage",
