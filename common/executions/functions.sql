@@ -32,15 +32,15 @@ LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   INSERT INTO executions (
     id, kind, consumer_id, developer_id, tars_model_id, version_id, base_model_id, endpoint_id,
-    runpod_endpoint_id, output_adapter, output_type, price, fee, queue_seconds,
+    runpod_endpoint_id, output_adapter, output_type, withheld, price, fee, queue_seconds,
     execution_timeout_seconds, inputs, payload, test_fingerprint, created_at, next_check_at,
     expires_at)
   VALUES (
     p_new.id, p_new.kind, p_new.consumer_id, p_new.developer_id, p_new.tars_model_id,
     p_new.version_id, p_new.base_model_id, p_new.endpoint_id, p_new.runpod_endpoint_id,
-    p_new.output_adapter, p_new.output_type, p_new.price, p_new.fee, p_new.queue_seconds,
-    p_new.execution_timeout_seconds, p_new.inputs, p_new.payload, p_new.test_fingerprint,
-    p_now, p_now,
+    p_new.output_adapter, p_new.output_type, coalesce(p_new.withheld, '[]'), p_new.price,
+    p_new.fee, p_new.queue_seconds, p_new.execution_timeout_seconds, p_new.inputs, p_new.payload,
+    p_new.test_fingerprint, p_now, p_now,
     p_now + execution_lifetime(p_new.queue_seconds, p_new.execution_timeout_seconds));
   INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', p_new.id, p_now);
 END $$;
@@ -155,7 +155,9 @@ BEGIN
     RETURN 'cancelled';
   END IF;
   IF p_retryable AND e.attempts < 3 THEN
-    UPDATE executions SET phase = 'waiting', next_check_at = p_now + p_pause WHERE id = e.id;
+    UPDATE executions SET phase = 'waiting', next_check_at = p_now + p_pause,
+                          delay_ms = NULL, execution_ms = NULL
+     WHERE id = e.id;
     INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', e.id, p_now + p_pause)
     ON CONFLICT DO NOTHING;
     RETURN 'retry';
@@ -268,6 +270,18 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT least(interval '10 seconds' * 1.6 ^ least(p_polls, 8), interval '120 seconds')
 $$;
 
+-- How long the job waited and ran, whatever came of it.
+CREATE OR REPLACE FUNCTION execution_took(
+  p_execution uuid, p_details jsonb, p_now timestamptz
+) RETURNS void LANGUAGE sql SET search_path = public, pg_temp AS $$
+  UPDATE executions SET
+    delay_ms = (p_details->>'delayMs')::bigint,
+    execution_ms = (p_details->>'executionMs')::bigint,
+    started_at = coalesce(started_at, p_now - make_interval(
+      secs => (p_details->>'executionMs')::bigint / 1000.0))
+   WHERE id = p_execution;
+$$;
+
 -- Hops 3 and 4: what `GET /status` said of an attempt's job, however we came to ask.
 -- p_seen: QUEUED, RUNNING, COMPLETED, FAILED, TIMED_OUT, CANCELLED or GONE.
 -- Answers the effect, when to look next (NULL: never), and whether other jobs of it may run.
@@ -316,20 +330,18 @@ BEGIN
   IF e.phase = 'done' THEN
     effect := 'late';
   ELSIF seen = 'COMPLETED' THEN -- any attempt of a live execution may win, even a lost one
-    UPDATE executions SET delay_ms = (p_details->>'delayMs')::bigint,
-                          execution_ms = (p_details->>'executionMs')::bigint,
-                          started_at = coalesce(started_at, p_now - make_interval(
-                            secs => coalesce((p_details->>'executionMs')::bigint, 0) / 1000.0))
-     WHERE id = e.id;
+    PERFORM execution_took(e.id, p_details, p_now);
     PERFORM execution_finish(e.id, 'COMPLETED', p_details->'output', NULL, NULL, p_now);
     effect := 'completed';
   ELSIF a.n <> e.attempts OR a.state NOT IN ('intent', 'submitted') THEN
     effect := 'stale';
   ELSIF seen = 'TIMED_OUT' AND NOT e.cancel_requested THEN -- it would time out again
+    PERFORM execution_took(e.id, p_details, p_now);
     PERFORM execution_finish(e.id, 'TIMED_OUT', NULL, p_details->>'code',
                              p_details->>'message', p_now);
     effect := 'timed_out';
   ELSE
+    PERFORM execution_took(e.id, p_details, p_now);
     effect := execution_retry_or_finish(
       e, coalesce((p_details->>'retryable')::boolean, true),
       interval '5 seconds' * 2 ^ e.attempts, p_details->>'code', p_details->>'message', p_now);
@@ -365,6 +377,13 @@ BEGIN
    WHERE id = e.id;
   RETURN 'alive';
 END $$;
+
+-- A callback told of a result that takes long to fetch: the next look is due at once.
+CREATE OR REPLACE FUNCTION execution_hasten(p_execution uuid, p_now timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  UPDATE executions SET next_check_at = p_now
+   WHERE id = p_execution AND phase = 'watching' AND next_check_at > p_now;
+$$;
 
 -- A consumer's or developer's wish to stop: 'cancelled', 'requested', 'ended' or 'unknown'.
 CREATE OR REPLACE FUNCTION execution_cancel(
@@ -484,12 +503,13 @@ CREATE OR REPLACE VIEW execution_violation AS
 REVOKE ALL ON FUNCTION
   execution_note, execution_insert, execution_start, execution_start_test, execution_finish,
   execution_retry_or_finish, execution_begin_attempt, execution_lock, execution_submitted,
-  execution_rejected, execution_observe, execution_alive, execution_cancel, execution_tick,
-  execution_cancel_sent, execution_cancels_forget, idempotency_keys_forget
+  execution_rejected, execution_took, execution_observe, execution_alive, execution_hasten,
+  execution_cancel, execution_tick, execution_cancel_sent, execution_cancels_forget,
+  idempotency_keys_forget
 FROM PUBLIC;
 GRANT SELECT ON execution_violation TO tarsify_app;
 GRANT EXECUTE ON FUNCTION
   execution_start, execution_start_test, execution_begin_attempt, execution_submitted,
-  execution_rejected, execution_observe, execution_cancel, execution_tick,
+  execution_rejected, execution_observe, execution_hasten, execution_cancel, execution_tick,
   execution_cancel_sent, execution_cancels_forget, idempotency_keys_forget
 TO tarsify_app;

@@ -71,6 +71,7 @@ class AttemptContext(NamedTuple):
     phase: str
     output_adapter: str
     output_type: str
+    withheld: list[str]
     cancel_requested: bool
 
 
@@ -88,6 +89,7 @@ _BEGIN = text("SELECT * FROM execution_begin_attempt(:execution, :attempt, :hash
 _SUBMITTED = text("SELECT execution_submitted(:attempt, :job, :now)")
 _REJECTED = text("SELECT execution_rejected(:attempt, :retryable, :code, :message, :error, :now)")
 _OBSERVE = text("SELECT * FROM execution_observe(:attempt, :job, :seen, :source, :details, :now)")
+_HASTEN = text("SELECT execution_hasten(:execution, :now)")
 _CANCEL = text("SELECT execution_cancel(:execution, :consumer, :now)")
 _TICK = text("SELECT * FROM execution_tick(:execution, :now)")
 _CANCEL_SENT = text("SELECT execution_cancel_sent(:attempt)")
@@ -186,6 +188,11 @@ def observe(
     return Observed(*connection.execute(_OBSERVE, parameters).one())
 
 
+def hasten(connection: Connection, execution_id: uuid.UUID, now: datetime) -> None:
+    """Makes the next look at a running job due at once."""
+    connection.execute(_HASTEN, {"execution": execution_id, "now": now})
+
+
 def cancel(
     connection: Connection, execution_id: uuid.UUID, consumer_id: uuid.UUID, now: datetime
 ) -> str:
@@ -229,6 +236,7 @@ _CONTEXT = select(
     ExecutionRow.phase,
     ExecutionRow.output_adapter,
     ExecutionRow.output_type,
+    ExecutionRow.withheld,
     ExecutionRow.cancel_requested,
 ).join(ExecutionRow, ExecutionRow.id == AttemptRow.execution_id)
 

@@ -50,7 +50,9 @@ def judge(tools: Tools, attempt: AttemptContext, report: JobReport) -> Verdict:
 def _completed(
     tools: Tools, attempt: AttemptContext, report: JobReport, times: dict[str, Any]
 ) -> Verdict:
-    reading = read_output(attempt.output_adapter, attempt.output_type, report.output)
+    reading = read_output(
+        attempt.output_adapter, attempt.output_type, report.output, withheld=attempt.withheld
+    )
     if reading.failure is not None:
         return _failed(report, reading.failure, times, retryable=False)
     try:

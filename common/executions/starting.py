@@ -92,6 +92,7 @@ def _terms(
         "runpod_endpoint_id": model.runpod_endpoint_id,
         "output_adapter": model.output_adapter,
         "output_type": model.output_type,
+        "withheld": model.overrides.hidden_fields,
         "queue_seconds": model.queue_seconds,
         "execution_timeout_seconds": model.execution_timeout_seconds,
         "inputs": inputs,

@@ -53,6 +53,7 @@ class ExecutionRow(Table):
     runpod_endpoint_id: Mapped[str] = mapped_column(Text)
     output_adapter: Mapped[str] = mapped_column(Text)
     output_type: Mapped[str] = mapped_column(Text)
+    withheld: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
 
     status: Mapped[str] = mapped_column(Text, server_default=text("'PENDING'"))
     phase: Mapped[str] = mapped_column(Text, server_default=text("'waiting'"))

@@ -24,6 +24,7 @@ CREATE TABLE executions (
   runpod_endpoint_id text NOT NULL,
   output_adapter text NOT NULL,
   output_type text NOT NULL,
+  withheld jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(withheld) = 'array'),
 
   status text NOT NULL DEFAULT 'PENDING' CHECK (status IN
     ('PENDING', 'QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'TIMED_OUT', 'CANCELLED')),
@@ -161,7 +162,7 @@ CREATE TRIGGER execution_moves_forward BEFORE UPDATE ON executions
 -- No step assigns these columns, so that this costs nothing, even of a payload of megabytes.
 CREATE TRIGGER execution_terms_are_frozen BEFORE UPDATE OF
   id, kind, consumer_id, developer_id, tars_model_id, version_id, base_model_id, endpoint_id,
-  runpod_endpoint_id, output_adapter, output_type, price, fee, queue_seconds,
+  runpod_endpoint_id, output_adapter, output_type, withheld, price, fee, queue_seconds,
   execution_timeout_seconds, inputs, payload, created_at, expires_at
   ON executions FOR EACH ROW EXECUTE FUNCTION execution_terms_are_frozen();
 CREATE TRIGGER executions_are_kept BEFORE DELETE ON executions
