@@ -169,7 +169,7 @@ def test_any_order_of_any_calls_leaves_the_books_as_a_clerk_would(owner: Connect
     run_state_machine_as_test(
         machine_of(Ledger(owner)),
         settings=settings(
-            max_examples=int(os.environ.get("LEDGER_EXAMPLES", "50")),
+            max_examples=int(os.environ.get("LEDGER_EXAMPLES", "35")),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

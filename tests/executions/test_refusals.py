@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from common.db import Database
 from infra.local.postgres import PostgresServer
-from tests.factories import Offer, make_consumer, make_offer, run_terms, trial_terms
+from tests.factories import Offer, run_terms, trial_terms
 from tests.steps import Steps, refusal
 
 CHECK, FOREIGN_KEY, UNIQUE, NOT_NULL = "23514", "23503", "23505", "23502"
@@ -30,16 +30,6 @@ def app(db: Database) -> Iterator[Connection]:
     """A connection as the application role."""
     with db.step() as connection:
         yield connection
-
-
-@pytest.fixture
-def offer(steps: Steps) -> Offer:
-    return make_offer(steps.db)
-
-
-@pytest.fixture
-def consumer(steps: Steps) -> uuid.UUID:
-    return make_consumer(steps.db, credits_=30)
 
 
 @pytest.fixture
