@@ -2,20 +2,13 @@
 
 import uuid
 from collections import OrderedDict
-from typing import Any
+
+from sqlalchemy import Connection
 
 from common.catalog import offer_queries
-from common.catalog.offer_queries import Reader
 from common.catalog.overrides import ConfigOverrides, visible_schema
 from common.catalog.queries import AnyRow
-from common.catalog.schemas.public import (
-    BrowseQuery,
-    ModelDeveloper,
-    PublicBaseModel,
-    PublicBaseModelForm,
-    PublicModelItem,
-    PublicModelOut,
-)
+from common.catalog.schemas.public import BrowseQuery
 from common.errors import ModelNotFound
 from common.http import JsonObject, Page
 
@@ -25,36 +18,35 @@ MAX_FORMS = 512
 _forms: OrderedDict[FormKey, JsonObject] = OrderedDict()
 
 
-def browse(reader: Reader, query: BrowseQuery) -> Page[PublicModelItem]:
-    """Published models, the newest first."""
-    rows, total = offer_queries.offered(
-        reader,
+def browse(connection: Connection, query: BrowseQuery) -> Page[JsonObject]:
+    """Published models, the newest first, each a PublicModelItem as on the wire."""
+    page = offer_queries.browse(
+        connection,
         category=query.category,
         search=query.search,
         limit=query.limit,
         offset=query.offset,
     )
-    return Page([_item(row) for row in rows], total, query)
+    return Page(page["items"], page["total"], query)
 
 
-def detail(reader: Reader, slug: str) -> PublicModelOut:
-    """A published model and the form of its inputs; raises ModelNotFound."""
-    row = offer_queries.offered_model(reader, slug)
+def detail(connection: Connection, slug: str) -> JsonObject:
+    """A published model and the form of its inputs, a PublicModelOut as on the wire.
+
+    Raises ModelNotFound.
+    """
+    row = offer_queries.offer(connection, slug)
     if row is None:
         raise ModelNotFound
-    form = _form(reader, row)
-    return PublicModelOut.model_construct(
-        **_common(row),
-        base_model=PublicBaseModelForm.model_construct(**_base_model(row), input_schema=form),
-        input_schema=form,
-    )
+    form = _form(connection, row)
+    base_model = {**row.card["baseModel"], "inputSchema": form}
+    return {**row.card, "baseModel": base_model, "inputSchema": form}
 
 
-def _form(reader: Reader, row: AnyRow) -> JsonObject:
-    key: FormKey = (row.published_version_id, row.schema_revision)
-    form = _forms.get(key)
+def _form(connection: Connection, row: AnyRow) -> JsonObject:
+    form = _forms.get((row.version_id, row.revision))
     if form is None:
-        parts = offer_queries.form_parts(reader, row.id)
+        parts = offer_queries.form_parts(connection, row.model_id)
         overrides = ConfigOverrides.model_validate(parts.config_overrides or {})
         form = visible_schema(parts.input_schema, overrides)
         # Keyed by what was read now: the model may have moved on since the first statement.
@@ -62,37 +54,3 @@ def _form(reader: Reader, row: AnyRow) -> JsonObject:
         while len(_forms) > MAX_FORMS:
             _forms.popitem(last=False)
     return form
-
-
-def _item(row: AnyRow) -> PublicModelItem:
-    return PublicModelItem.model_construct(
-        **_common(row), base_model=PublicBaseModel.model_construct(**_base_model(row))
-    )
-
-
-def _common(row: AnyRow) -> dict[str, Any]:
-    """Not validated again: every value comes from a column with a type and a check."""
-    return {
-        "id": row.id,
-        "slug": row.slug,
-        "title": row.title,
-        "description": row.description,
-        "price_credits": row.price_credits,
-        "total_runs": row.total_runs,
-        "published_at": row.published_at,
-        "developer": ModelDeveloper.model_construct(id=row.developer_id, name=row.developer_name),
-        "category": row.category,
-        "output_type": row.output_type,
-        "output_format": row.output_format,
-        "estimated_seconds": row.estimated_seconds,
-    }
-
-
-def _base_model(row: AnyRow) -> dict[str, Any]:
-    return {
-        "name": row.base_model_name,
-        "category": row.category,
-        "output_type": row.output_type,
-        "output_format": row.output_format,
-        "estimated_seconds": row.estimated_seconds,
-    }

@@ -120,7 +120,7 @@ def test_runs_tallied_while_folding_are_all_counted(db: Database, shop: Shop) ->
 
     together(4, work)
     with db.step() as connection:
-        assert catalog.detail(connection, "neon").total_runs == 50
+        assert catalog.detail(connection, "neon")["totalRuns"] == 50
 
 
 def prices_differ(db: Database) -> int:

@@ -1,4 +1,8 @@
-"""What everyone may read: published models, without anything that their developers hide."""
+"""What everyone may read: published models, without anything that their developers hide.
+
+The database writes these in their wire form (the view `offers` in functions.sql); the classes
+say what it writes, for the document and for the test that compares the two.
+"""
 
 import uuid
 from typing import Annotated

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from common.catalog.schemas.public import PublicModelItem, PublicModelOut
 from common.runtime import Runtime
 from tests.functions.callers import Api, Studio
 
@@ -37,6 +38,15 @@ def test_w60_a_card_has_price_runs_and_the_base_model_nested_and_flat(
     assert card["developer"] == {"id": shown["developerId"], "name": "Dora"}
     assert {name: card[name] for name in FLAT} == {name: card["baseModel"][name] for name in FLAT}
     assert card["baseModel"]["name"] == shown["baseModel"]["name"]
+
+
+def test_cards_and_details_are_what_the_document_says(studio: Studio, public: Api) -> None:
+    shown = studio.published(description="Glows.")
+    (card,) = public.ok("GET", "/models")
+    assert PublicModelItem.model_validate(card).model_dump(mode="json", by_alias=True) == card
+    detail = public.ok("GET", f"/models/{shown['slug']}")
+    assert PublicModelOut.model_validate(detail).model_dump(mode="json", by_alias=True) == detail
+    assert card["publishedAt"] == detail["publishedAt"] == shown["publishedAt"]
 
 
 def test_w06_meta_has_every_name_of_the_number_of_pages(studio: Studio, public: Api) -> None:
