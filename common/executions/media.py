@@ -118,8 +118,13 @@ def store_media(
     }
 
 
+def is_link(medium: Medium) -> bool:
+    """Whether the worker left the medium elsewhere."""
+    return medium.source.startswith(("http://", "https://"))
+
+
 def _content(medium: Medium, outbound: MediaFetcher, *, max_bytes: int) -> bytes:
-    if medium.source.startswith(("http://", "https://")):
+    if is_link(medium):
         return _fetched(medium.source, outbound, max_bytes=max_bytes)
     content = _decoded(medium.source)
     if len(content) > max_bytes:

@@ -5,15 +5,22 @@ error, and its media must pass their checks and lie in our bucket before the run
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from common.executions.media import OutputRefused, store_media
-from common.executions.outputs import read_output
+from common.executions.media import OutputRefused, is_link, store_media
+from common.executions.outputs import Reading, read_output
 from common.executions.queries import AttemptContext
 from common.executions.tools import Tools
-from common.executions.worker_errors import Failure, failure_of
+from common.executions.worker_errors import Failure, failure, failure_of
+from common.gateways.errors import GatewayError
+from common.gateways.outbound import OutboundError
 from common.gateways.runpod import JobReport, JobState
 
+# How long a finished job's result is tried for: a link that gives no answer for so long is dead;
+# our own storage gets nearly the 30 minutes for which RunPod keeps results (runpod.md 0.1).
+_LINK_PATIENCE = timedelta(minutes=10)
+_STORAGE_PATIENCE = timedelta(minutes=25)
 _TIMED_OUT = Failure(
     "EXECUTION_TIMED_OUT", "The run took longer than this model allows. Your credits are back."
 )
@@ -31,7 +38,7 @@ class Verdict:
 def judge(tools: Tools, attempt: AttemptContext, report: JobReport) -> Verdict:
     """Reads a report; stores the media of a completed job first, before any lock is taken.
 
-    Raises GatewayError when storage or the media's host gave no answer: then nothing is decided.
+    Raises GatewayError while storage or the media's host gives no answer: then nothing is decided.
     """
     times = {"delayMs": report.delay_ms, "executionMs": report.execution_ms}
     if report.state is JobState.COMPLETED and attempt.phase == "done":
@@ -47,12 +54,17 @@ def judge(tools: Tools, attempt: AttemptContext, report: JobReport) -> Verdict:
     return _failed(report, _TIMED_OUT, times, seen=report.state.value)
 
 
+def must_be_fetched(attempt: AttemptContext, report: JobReport) -> bool:
+    """Whether the result lies behind links, so that taking it may take minutes."""
+    if report.state is not JobState.COMPLETED or attempt.phase == "done":
+        return False
+    return any(is_link(medium) for medium in _reading(attempt, report).media)
+
+
 def _completed(
     tools: Tools, attempt: AttemptContext, report: JobReport, times: dict[str, Any]
 ) -> Verdict:
-    reading = read_output(
-        attempt.output_adapter, attempt.output_type, report.output, withheld=attempt.withheld
-    )
+    reading = _reading(attempt, report)
     if reading.failure is not None:
         return _failed(report, reading.failure, times, retryable=False)
     try:
@@ -64,7 +76,29 @@ def _completed(
         )
     except OutputRefused as refused:
         return _failed(report, Failure(refused.code, refused.message), times, retryable=False)
+    except GatewayError as error:
+        if tools.clock.now() < _done_at(attempt, report) + _patience(error):
+            raise
+        return _failed(report, failure("OUTPUT_UNREACHABLE", str(error)), times, retryable=False)
     return Verdict("COMPLETED", {**times, "output": stored})
+
+
+def _reading(attempt: AttemptContext, report: JobReport) -> Reading:
+    return read_output(
+        attempt.output_adapter, attempt.output_type, report.output, withheld=attempt.withheld
+    )
+
+
+def _done_at(attempt: AttemptContext, report: JobReport) -> datetime:
+    """When the job ended, as far as RunPod tells; at the latest it was the attempt's deadline."""
+    if report.delay_ms is None or report.execution_ms is None:
+        return attempt.deadline_at
+    took = timedelta(milliseconds=report.delay_ms + report.execution_ms)
+    return min(attempt.begun_at + took, attempt.deadline_at)
+
+
+def _patience(error: GatewayError) -> timedelta:
+    return _LINK_PATIENCE if isinstance(error, OutboundError) else _STORAGE_PATIENCE
 
 
 def _failed(

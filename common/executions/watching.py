@@ -11,11 +11,11 @@ from common import logs
 from common.executions import queries
 from common.executions.alarms import set_alarm
 from common.executions.queries import AttemptContext, Observed
-from common.executions.results import Verdict, judge
+from common.executions.results import Verdict, judge, must_be_fetched
 from common.executions.submitting import submit, token_hash
 from common.executions.tools import Tools
 from common.gateways.errors import GatewayError
-from common.gateways.runpod import JobState, RunPodUnavailable
+from common.gateways.runpod import JobReport, JobState, RunPodUnavailable
 
 log = logs.Log("executions")
 LEASE = timedelta(seconds=30)
@@ -81,6 +81,8 @@ def look(tools: Tools, attempt: AttemptContext, *, source: str) -> Observed:
         if attempt.cancel_requested and attempt.phase != "done":
             tools.runpod.cancel(attempt.runpod_endpoint_id, attempt.job_id)
         report = tools.runpod.status(attempt.runpod_endpoint_id, attempt.job_id)
+        if source == "callback" and _put_off(tools, attempt, report):
+            return Observed("put_off", None, False)
         young = tools.clock.now() - attempt.begun_at < PROPAGATION
         if report.state is JobState.GONE and young and not attempt.cancel_requested:
             verdict = Verdict("QUEUED", {})
@@ -93,6 +95,32 @@ def look(tools: Tools, attempt: AttemptContext, *, source: str) -> Observed:
             set_alarm(tools, "/poll", attempt.execution_id, tools.clock.now() + LEASE)
         return Observed("no_answer", None, False)
     return _apply(tools, attempt, attempt.job_id, verdict, source)
+
+
+def _put_off(tools: Tools, attempt: AttemptContext, report: JobReport) -> bool:
+    """Leaves a result behind links to an alarm: RunPod waits 10 s for our answer, not minutes.
+
+    False when it has to be taken now: an attempt given up as lost is looked at by no alarm, and
+    after its deadline a job that seems to go on would be timed out.
+    """
+    now = tools.clock.now()
+    if now >= attempt.deadline_at or not must_be_fetched(attempt, report):
+        return False
+    with tools.db.step() as connection:
+        seen = queries.observe(
+            connection,
+            attempt.attempt_id,
+            job_id=report.job_id,
+            seen="RUNNING",
+            source="callback",
+            details={},
+            now=now,
+        )
+        if seen.effect == "alive":
+            queries.hasten(connection, attempt.execution_id, now)
+    if seen.effect == "alive":
+        set_alarm(tools, "/poll", attempt.execution_id, now)
+    return seen.effect != "stale"
 
 
 def _apply(

@@ -15,7 +15,6 @@ from common.settings import Settings
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 30.0
-RETRY_DEADLINE_S = 45.0
 _TIMEOUT = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
 # Names follow from contents, so what was read once never changes.
 _CACHE_CONTROL = "private, max-age=31536000, immutable"
@@ -26,10 +25,15 @@ class StorageUnavailable(GatewayError):
 
 
 class Storage:
-    """One client per process, built on first use; the bucket is OUTPUT_BUCKET."""
+    """One client per process, built on first use; the bucket is OUTPUT_BUCKET.
 
-    def __init__(self, settings: Settings) -> None:
+    Each call is repeated on passing trouble for `patience_s` at most: a callback has 10 s to answer
+    (runpod.md 2.4), and whoever gives up is called again.
+    """
+
+    def __init__(self, settings: Settings, *, patience_s: float = 6.0) -> None:
         self._settings = settings
+        self._patience_s = patience_s
 
     def put(self, name: str, content: bytes, content_type: str) -> None:
         """Stores an object unless one of that name is there. Raises StorageUnavailable.
@@ -47,7 +51,7 @@ class Storage:
                     content_type=content_type,
                     if_generation_match=0,
                     timeout=_TIMEOUT,
-                    retry=_retry(),
+                    retry=self._retry,
                 )
             except PreconditionFailed:
                 return
@@ -55,7 +59,7 @@ class Storage:
     def exists(self, name: str) -> bool:
         """Whether there is such an object. Raises StorageUnavailable."""
         with _translated():
-            return bool(self._blob(name).exists(timeout=_TIMEOUT, retry=_retry()))
+            return bool(self._blob(name).exists(timeout=_TIMEOUT, retry=self._retry))
 
     def delete(self, name: str) -> None:
         """Removes an object; one that is gone already is fine. Raises StorageUnavailable."""
@@ -63,7 +67,7 @@ class Storage:
 
         with _translated():
             try:
-                self._blob(name).delete(timeout=_TIMEOUT, retry=_retry())
+                self._blob(name).delete(timeout=_TIMEOUT, retry=self._retry)
             except NotFound:
                 return
 
@@ -97,6 +101,13 @@ class Storage:
             "access_token": credentials.token,
         }
 
+    @cached_property
+    def _retry(self) -> Any:
+        """Passing trouble only, and not for the two minutes that the client would take itself."""
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
+        return DEFAULT_RETRY.with_timeout(self._patience_s)
+
     def _blob(self, name: str) -> Any:
         assert_no_session()
         return self._client.bucket(self._settings.output_bucket).blob(name)
@@ -123,13 +134,6 @@ class Storage:
         import google.auth
 
         return google.auth.default(scopes=scopes)[0]
-
-
-def _retry() -> Any:
-    """Passing trouble only, and not for the two minutes that the client would take by itself."""
-    from google.cloud.storage.retry import DEFAULT_RETRY
-
-    return DEFAULT_RETRY.with_timeout(RETRY_DEADLINE_S)
 
 
 @contextmanager
