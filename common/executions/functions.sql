@@ -432,9 +432,13 @@ BEGIN
   END IF;
   SELECT * INTO a FROM attempts x WHERE x.execution_id = e.id AND x.n = e.attempts;
   IF p_now >= e.expires_at THEN
-    PERFORM execution_finish(
-      e.id, CASE WHEN e.cancel_requested THEN 'CANCELLED' ELSE 'TIMED_OUT' END, NULL,
-      'EXECUTION_EXPIRED', 'The run took too long and was stopped. Your credits are back.', p_now);
+    IF e.cancel_requested THEN
+      PERFORM execution_finish(e.id, 'CANCELLED', NULL, NULL, NULL, p_now);
+    ELSE
+      PERFORM execution_finish(
+        e.id, 'TIMED_OUT', NULL, 'EXECUTION_EXPIRED',
+        'The run took too long and was stopped. Your credits are back.', p_now);
+    END IF;
     PERFORM execution_note(e.id, a.id, 'tick', 'expired', p_now);
     action := 'expired';
   ELSIF e.phase = 'waiting' THEN
