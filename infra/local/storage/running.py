@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage  # type: ignore[import-untyped]
+from google.cloud import storage
 from google.oauth2 import service_account
 
 from infra.local.ports import free_port
