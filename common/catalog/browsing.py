@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from common.catalog import offer_queries
 from common.catalog.overrides import ConfigOverrides, visible_schema
 from common.catalog.queries import AnyRow
+from common.catalog.schemas.fields import is_slug
 from common.catalog.schemas.public import BrowseQuery
 from common.errors import ModelNotFound
 from common.http import JsonObject, Page
@@ -35,7 +36,7 @@ def detail(connection: Connection, slug: str) -> JsonObject:
 
     Raises ModelNotFound.
     """
-    row = offer_queries.offer(connection, slug)
+    row = offer_queries.offer(connection, slug) if is_slug(slug) else None
     if row is None:
         raise ModelNotFound
     form = _form(connection, row)

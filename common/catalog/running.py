@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from common.catalog import offer_queries
 from common.catalog.overrides import ConfigOverrides
 from common.catalog.queries import AnyRow
+from common.catalog.schemas.fields import is_slug
 from common.errors import InvalidStatus, ModelNotFound, ModelUnavailable
 
 
@@ -44,7 +45,7 @@ def runnable(session: Session, slug: str) -> Runnable:
     Raises ModelNotFound (unknown, draft or deleted), InvalidStatus (archived) or
     ModelUnavailable (the developer suspended, the base model or the endpoint switched off).
     """
-    facts = offer_queries.run_facts(session, slug)
+    facts = offer_queries.run_facts(session, slug) if is_slug(slug) else None
     if facts is None or facts.status == "DRAFT":
         raise ModelNotFound
     if facts.status == "ARCHIVED":

@@ -23,8 +23,13 @@ def _tidy_slug(value: object) -> object:
     return re.sub("-{2,}", "-", value.strip().lower()).strip("-")
 
 
+def is_slug(text: str) -> bool:
+    """Whether a model could have this slug, in any case: anything else need not be looked up."""
+    return _SLUG.fullmatch(text.lower()) is not None
+
+
 def _check_slug(slug: str) -> str:
-    if not _SLUG.fullmatch(slug):
+    if not is_slug(slug):
         raise ValueError("may have only letters a to z, digits and single hyphens")
     if slug in _RESERVED_SLUGS:
         raise ValueError("is reserved, choose another one")

@@ -11,13 +11,14 @@ from pydantic import Field
 
 from common.catalog.tables import Category, OutputType
 from common.http import JsonObject, Out, Paging, Timestamp
+from common.text import Line
 
 
 class BrowseQuery(Paging):
     """Filters of the public list."""
 
     category: Category | None = None
-    search: Annotated[str, Field(max_length=100)] = ""
+    search: Annotated[Line, Field(max_length=100)] = ""
 
 
 class ModelDeveloper(Out):

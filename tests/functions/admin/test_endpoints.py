@@ -118,6 +118,25 @@ def test_w46_staff_by_configuration_need_no_developer_row(
     people.signed_in("admin", "eve").refused("GET", "/endpoints", status=403)
 
 
+def test_w44_a_database_that_is_down_is_our_fault_and_not_the_callers(
+    people: People, parts: Runtime, tokens: KnownTokens
+) -> None:
+    down = parts.settings.model_copy(
+        update={"database_url": "postgresql+pg8000://nobody@127.0.0.1:1/none"}
+    )
+    broken = Runtime(down)
+    broken.identities = tokens
+    install(broken)
+    for api, path in [
+        (people.staff(), "/endpoints"),
+        (people.signed_in("studio", "d"), "/auth/me"),
+    ]:
+        error = api.send("GET", path)
+        assert error.status_code in (500, 503)
+        assert error.get_json()["error"]["retryable"] is True
+        assert "127.0.0.1" not in error.text
+
+
 def test_w45_there_is_no_init_route(people: People) -> None:
     response = people.stranger("admin").send("POST", "/init", **{"x-super-admin-token": "x"})
     assert response.status_code == 404

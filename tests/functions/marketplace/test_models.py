@@ -80,7 +80,9 @@ def test_w69_a_list_does_not_carry_schemas(studio: Studio, public: Api) -> None:
     assert "inputSchema" not in public.send("GET", "/models").text
 
 
-@pytest.mark.parametrize("query", ["?limit=101", "?page=0", "?category=image", "?colour=red"])
+@pytest.mark.parametrize(
+    "query", ["?limit=101", "?page=0", "?category=image", "?colour=red", "?search=%00"]
+)
 def test_a_wrong_filter_is_refused(public: Api, query: str) -> None:
     error = public.refused("GET", f"/models{query}", status=400)
     assert error["code"] == "INVALID_REQUEST"
@@ -203,7 +205,15 @@ def test_w07_drafts_archived_and_unknown_models_are_not_there(studio: Studio, pu
     draft = studio.draft()
     archived = studio.published()
     studio.api.ok("POST", f"/tars-models/{archived['id']}/archive")
-    for slug in (draft["slug"], archived["slug"], "nothing", "%25"):
+    for slug in (
+        draft["slug"],
+        archived["slug"],
+        "nothing",
+        "%25",
+        "%00",
+        "%ff",
+        "Kelvin-%E2%84%AA",
+    ):
         error = public.refused("GET", f"/models/{slug}", status=404)
         assert (error["code"], error["message"]) == ("MODEL_NOT_FOUND", "There is no such model.")
 
