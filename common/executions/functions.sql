@@ -501,6 +501,10 @@ CREATE OR REPLACE VIEW execution_violation AS
     FROM executions e LEFT JOIN announcements a ON a.execution_id = e.id
    GROUP BY e.id, e.phase HAVING count(a.id) <> (e.phase = 'done')::int
   UNION ALL
+  SELECT 'I6 completed execution with another split', e.id::text, e.fee - coalesce(t.amount, 0)
+    FROM executions e LEFT JOIN ledger.transfer t ON t.ref = e.id AND t.kind = 'capture_platform'
+   WHERE e.kind = 'RUN' AND e.status = 'COMPLETED' AND e.fee <> coalesce(t.amount, 0)
+  UNION ALL
   SELECT 'I7 hold open past its time', h.id::text, h.amount
     FROM ledger.hold h WHERE h.state = 'held' AND h.expires_at < now() - interval '5 minutes';
 
