@@ -90,13 +90,13 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Kill the server as `kill -9` does, children included."""
-        pid = self._pid()
+        pid = self.pid()
         if pid is None:
             return
         for process in (psutil.Process(pid), *psutil.Process(pid).children()):
             process.send_signal(signal.SIGKILL)
         # A zombie is dead enough: who reaps it, and when, is not our affair.
-        while self._pid() is not None:
+        while self.pid() is not None:
             time.sleep(0.005)
 
     def url(self, database: str, user: str = "postgres") -> str:
@@ -189,7 +189,7 @@ class PostgresServer:
         except FileNotFoundError:
             return []
 
-    def _pid(self) -> int | None:
+    def pid(self) -> int | None:
         """The postmaster's process id, if it is alive and really is PostgreSQL."""
         lines = self._lock_lines()
         try:
@@ -202,14 +202,14 @@ class PostgresServer:
     def _forget_stale_lock(self) -> None:
         # After a kill -9 the number in the lock file may by now be some other process of the same
         # account, and PostgreSQL would refuse to start beside it.
-        if self._pid() is None:
+        if self.pid() is None:
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _running_port(self) -> int | None:
-        if self._pid() is None:
+        if self.pid() is None:
             return None
         deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline and self._pid() is not None:
+        while time.monotonic() < deadline and self.pid() is not None:
             lines = self._lock_lines()
             port = int(lines[3]) if len(lines) > 3 else 0
             if port and self._answers(port):

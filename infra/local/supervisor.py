@@ -67,6 +67,10 @@ class Supervisor:
         """The present process of a service."""
         return self._processes[name].pid
 
+    def service(self, name: str) -> Service:
+        """How a service was started."""
+        return self._services[name]
+
     def names(self) -> list[str]:
         return list(self._services)
 
