@@ -49,6 +49,19 @@ class Steps:
             self.db, offer, consumer_id, key=key, request=request, now=self.now
         )
 
+    def started_test(
+        self, offer: Offer, *, fingerprint: bytes = b"the same", quota: int = 50
+    ) -> Started:
+        """A developer's free test."""
+        with self.db.step() as connection:
+            return queries.start_test(
+                connection,
+                factories.trial_terms(offer),
+                fingerprint=fingerprint,
+                quota=quota,
+                now=self.now,
+            )
+
     def try_to_begin(self, execution: uuid.UUID) -> uuid.UUID | None:
         """The new attempt, or None when none is due."""
         attempt = uuid.uuid4()

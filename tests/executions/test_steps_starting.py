@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from common.db import sqlstate
 from common.executions import queries
 from common.executions.queries import Started
-from tests.factories import Offer, grant, make_consumer, make_offer, trial_terms
+from tests.factories import Offer, grant, make_consumer, make_offer
 from tests.steps import Steps
 
 
@@ -121,7 +121,7 @@ def test_a_key_is_remembered_for_a_day(steps: Steps, offer: Offer, consumer: uui
 
 
 def test_test_runs_cost_nothing_and_move_nothing(steps: Steps, offer: Offer) -> None:
-    execution = start_test(steps, offer).execution_id
+    execution = steps.started_test(offer).execution_id
     attempt = steps.begin(execution)
     steps.submitted(attempt)
     assert steps.observe(attempt, "COMPLETED").effect == "completed"
@@ -129,35 +129,26 @@ def test_test_runs_cost_nothing_and_move_nothing(steps: Steps, offer: Offer) -> 
 
 
 def test_the_same_test_joins_the_one_that_is_alive(steps: Steps, offer: Offer) -> None:
-    first = start_test(steps, offer)
-    assert start_test(steps, offer) == Started("replayed", first.execution_id)
-    assert start_test(steps, offer, fingerprint=b"another").outcome == "started"
+    first = steps.started_test(offer)
+    assert steps.started_test(offer) == Started("replayed", first.execution_id)
+    assert steps.started_test(offer, fingerprint=b"another").outcome == "started"
 
 
 def test_a_test_may_be_repeated_five_seconds_after_it_ended(steps: Steps, offer: Offer) -> None:
-    first = start_test(steps, offer)
+    first = steps.started_test(offer)
     steps.observe(steps.begin(first.execution_id), "FAILED", retryable=False)
     steps.wait(4)
-    assert start_test(steps, offer).outcome == "replayed"
+    assert steps.started_test(offer).outcome == "replayed"
     steps.wait(1)
-    assert start_test(steps, offer).outcome == "started"
+    assert steps.started_test(offer).outcome == "started"
 
 
 def test_the_quota_of_tests_is_by_day_and_developer(steps: Steps, offer: Offer) -> None:
     other = make_offer(steps.db)
-    assert start_test(steps, offer, fingerprint=b"1", quota=1).outcome == "started"
+    assert steps.started_test(offer, fingerprint=b"1", quota=1).outcome == "started"
     with pytest.raises(DBAPIError) as refused:
-        start_test(steps, offer, fingerprint=b"2", quota=1)
+        steps.started_test(offer, fingerprint=b"2", quota=1)
     assert sqlstate(refused.value) == "P0429"
     assert start_test(steps, other, fingerprint=b"1", quota=1).outcome == "started"
     steps.wait(12 * 3600)  # the clock stood at noon
-    assert start_test(steps, offer, fingerprint=b"2", quota=1).outcome == "started"
-
-
-def start_test(
-    steps: Steps, offer: Offer, *, fingerprint: bytes = b"the same", quota: int = 50
-) -> Started:
-    with steps.db.step() as connection:
-        return queries.start_test(
-            connection, trial_terms(offer), fingerprint=fingerprint, quota=quota, now=steps.now
-        )
+    assert steps.started_test(offer, fingerprint=b"2", quota=1).outcome == "started"
