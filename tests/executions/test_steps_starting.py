@@ -149,6 +149,6 @@ def test_the_quota_of_tests_is_by_day_and_developer(steps: Steps, offer: Offer) 
     with pytest.raises(DBAPIError) as refused:
         steps.started_test(offer, fingerprint=b"2", quota=1)
     assert sqlstate(refused.value) == "P0429"
-    assert start_test(steps, other, fingerprint=b"1", quota=1).outcome == "started"
+    assert steps.started_test(other, fingerprint=b"1", quota=1).outcome == "started"
     steps.wait(12 * 3600)  # the clock stood at noon
     assert steps.started_test(offer, fingerprint=b"2", quota=1).outcome == "started"
