@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 
 _context: ContextVar[dict[str, Any] | None] = ContextVar("log_context", default=None)
@@ -33,16 +34,41 @@ class JsonFormatter(logging.Formatter):
     """Renders a record as one line that Cloud Logging understands."""
 
     def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, Any] = {
             "severity": record.levelname,
+            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "message": record.getMessage(),
             "logger": record.name,
             **(_context.get() or {}),
             **_redacted(getattr(record, "fields", {})),
         }
         if record.exc_info and record.exc_info[1]:
-            line["exception"] = "".join(traceback.format_exception(record.exc_info[1]))
-        return json.dumps(line, default=str, ensure_ascii=False)
+            line["exception"] = "".join(_told(record.exc_info[1]))
+        return json.dumps(line, default=str)
+
+
+def _told(error: BaseException) -> Iterator[str]:
+    """The chain of an exception, the cause first, as Python prints it but without its data."""
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None:
+        yield from _told(earlier)
+        yield "\nThis led to:\n\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__module__}.{type(error).__qualname__}: {_reason(error)}\n"
+
+
+def _reason(error: BaseException) -> str:
+    """An exception's message without the customers' data that some libraries put into theirs.
+
+    PostgreSQL's errors quote whole rows and SQLAlchemy the parameters; pydantic quotes inputs.
+    """
+    report: Any = getattr(getattr(error, "orig", error), "args", None) or ("",)
+    if isinstance(report[0], dict):  # pg8000: SQLSTATE, message, constraint
+        return " ".join(str(report[0].get(key, "")) for key in ("C", "M", "n")).strip()
+    if callable(listed := getattr(error, "errors", None)) and hasattr(error, "error_count"):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in listed())
+    return str(getattr(error, "orig", error))
 
 
 def _redacted(fields: dict[str, Any]) -> dict[str, Any]:
@@ -74,12 +100,24 @@ class Log:
         self._logger.critical(message, extra={"fields": fields})
 
 
+class StandardOutput(logging.Handler):
+    """Writes to whatever standard output is now: a stream kept from the start may be gone."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stdout.write(self.format(record) + "\n")
+            sys.stdout.flush()
+        except Exception:  # a log line must never cost a request
+            self.handleError(record)
+
+
+_OUTPUT = StandardOutput()
+_OUTPUT.setFormatter(JsonFormatter())
+
+
 def configure(level: str) -> None:
-    """Sends Tarsify's logs to standard output; safe to call again."""
-    logger = logging.getLogger("tarsify")
-    if not logger.handlers:
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(JsonFormatter())
-        logger.addHandler(handler)
-        logger.propagate = False
-    logger.setLevel(level)
+    """Sends our logs, and libraries' warnings, to standard output; safe to call again."""
+    ours = logging.getLogger("tarsify")
+    if logging.getLevelName(ours.level) != level:  # setting it costs, and this is every request
+        logging.getLogger().addHandler(_OUTPUT)
+        ours.setLevel(level)

@@ -7,7 +7,7 @@ its first customer. The README's configuration reference is checked against this
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -129,17 +129,22 @@ class Settings(BaseModel):
 
 def read(environ: Mapping[str, str]) -> Settings:
     """Builds settings from variables; raises ConfigurationError naming each wrong one."""
+    if "K_SERVICE" in environ and environ.get("ENVIRONMENT", "local") == "local":
+        raise ConfigurationError("ENVIRONMENT: must be dev, staging or prod on Cloud Run")
     given = {
         name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ
     }
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc'])).upper() or 'environment'}: {e['msg']}"
-            for e in error.errors()
-        )
-        raise ConfigurationError(wrong) from None
+        raise ConfigurationError("; ".join(map(_complaint, error.errors()))) from None
+
+
+def _complaint(error: Any) -> str:
+    """`NAME: what is wrong`, without the value, which may be a secret."""
+    name = ".".join(map(str, error["loc"])).upper()
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message
 
 
 @cache

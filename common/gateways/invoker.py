@@ -5,6 +5,7 @@ it with its signature replaced (platform.md 2). There the claims are all that is
 everywhere else the signature is verified too.
 """
 
+import functools
 import os
 import threading
 import time
@@ -12,10 +13,12 @@ from typing import Any
 
 from common.boundary import assert_no_session
 from common.errors import IdentityUnavailable, InvalidToken
+from common.gateways.identity import CERTIFICATE_SECONDS, CLOCK_SKEW_SECONDS, NOT_A_TOKEN
 from common.settings import Settings
 
 REMOVED = "SIGNATURE_REMOVED_BY_GOOGLE"
 REMEMBERED_TOKENS = 1000
+ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 
 
 class Invokers:
@@ -35,18 +38,23 @@ class Invokers:
         if self._verified.get(f"{audience} {token}", 0) > time.time():
             return
         claims = self._claims(token, audience)
-        fitting = (
-            claims.get("aud") == audience
-            and claims.get("email") == self._email
-            and claims.get("email_verified") is True
-            and float(claims.get("exp", 0)) > time.time()
-        )
-        if not audience or not fitting:
+        if not audience or not self._is_ours(claims, audience):
             raise InvalidToken("This call did not come from the task queue or the scheduler.")
         with self._lock:
             if len(self._verified) >= REMEMBERED_TOKENS:
                 self._verified.clear()
             self._verified[f"{audience} {token}"] = float(claims["exp"])
+
+    def _is_ours(self, claims: dict[str, Any], audience: str) -> bool:
+        expires = claims.get("exp")
+        return (
+            claims.get("iss") in ISSUERS
+            and claims.get("aud") == audience
+            and claims.get("email") == self._email
+            and claims.get("email_verified") is True
+            and isinstance(expires, int | float)
+            and expires > time.time()
+        )
 
     def _claims(self, token: str, audience: str) -> dict[str, Any]:
         assert_no_session()
@@ -58,11 +66,15 @@ class Invokers:
                 body = token.split(".")[1]
                 return _decoded(body)
             found = id_token.verify_token(
-                token, self._request(), audience=audience, certs_url=self._certs_url
+                token,
+                self._request(),
+                audience=audience,
+                certs_url=self._certs_url,
+                clock_skew_in_seconds=CLOCK_SKEW_SECONDS,
             )
         except exceptions.TransportError as error:
             raise IdentityUnavailable from error
-        except (exceptions.GoogleAuthError, ValueError, IndexError, KeyError):
+        except (exceptions.GoogleAuthError, *NOT_A_TOKEN):
             raise InvalidToken from None
         return dict(found)
 
@@ -73,7 +85,8 @@ class Invokers:
             from cachecontrol import CacheControl
             from google.auth.transport.requests import Request
 
-            self._transport = Request(session=CacheControl(requests.Session()))
+            ask = Request(session=CacheControl(requests.Session()))
+            self._transport = functools.partial(ask, timeout=CERTIFICATE_SECONDS)
         return self._transport
 
 

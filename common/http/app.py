@@ -10,11 +10,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import flask
 from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from common import logs
-from common.errors import TarsifyError, Unexpected
+from common.errors import BadRequest, RouteNotFound, TarsifyError, Unexpected
 from common.http import cors, parsing
 from common.http.call import Call, Raw
 from common.http.openapi import document
@@ -36,7 +38,9 @@ class App:
         self.name, self.title, self.prefixes = name, title, prefixes
         self.table = RouteTable()
         self._settings = settings
+        settings()  # a wrong configuration ends the process here, not its first request
         self._add_document()
+        self._take_over_error_pages()
 
     def route(
         self,
@@ -123,7 +127,8 @@ class App:
         if route.query is not None:
             call.query = parsing.parse_query(route.query, request)
         if route.body is not None:
-            call.body = parsing.parse(route.body, parsing.read_json(request, route.body_limit))
+            given = parsing.read_json(request, route.body_limit)
+            call.body = parsing.parse_body(route.body, given)
         return route.handler(call)
 
     def _own_path(self, path: str) -> str:
@@ -141,6 +146,21 @@ class App:
             response.headers.setdefault(name, value)
         if request.method != "OPTIONS":
             cors.allow(request, response, settings.cors_origins)
+
+    def _take_over_error_pages(self) -> None:
+        """functions-framework loads us inside its Flask application, whose own answers are HTML:
+        404 for robots.txt, 400 for a broken request, and 500 with the text of the exception."""
+        if flask.has_app_context():
+            for kind in (HTTPException, 500):
+                flask.current_app.register_error_handler(kind, self._framework_error)
+
+    def _framework_error(self, error: Exception) -> Response:
+        request, status = flask.request, getattr(error, "code", 500)
+        refusal = {400: BadRequest, 404: RouteNotFound}.get(status, Unexpected)()
+        request_id = _request_id(request)
+        response = render_error(refusal, request_id)
+        self._finish(request, response, request_id, self._settings())
+        return response
 
     def _add_document(self) -> None:
         self.table.add(

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from werkzeug.wrappers import Request
 
 from common.errors import InvalidRequest
+from common.http.parsing import storable
 
 Principal = TypeVar("Principal")
 Body = TypeVar("Body")
@@ -32,7 +33,10 @@ class Call(Generic[Principal, Body, Query]):
             raise InvalidRequest.of([{"field": name, "message": "must be a UUID"}]) from None
 
     def header(self, name: str) -> str | None:
+        """A request header, or None; raises InvalidRequest where no database could keep it."""
         value: str | None = self.request.headers.get(name)
+        if value is not None and not storable(value):
+            raise InvalidRequest(f"The header {name} must not contain NUL.")
         return value
 
 

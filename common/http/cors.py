@@ -4,7 +4,7 @@ from werkzeug.wrappers import Request, Response
 
 _METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 _ALLOWED = "Content-Type, Authorization, X-Request-ID, Idempotency-Key, Prefer"
-_EXPOSED = "X-Request-ID, Location, Retry-After, RateLimit, RateLimit-Policy"
+_EXPOSED = "X-Request-ID, Location, Retry-After, Idempotency-Replayed, RateLimit, RateLimit-Policy"
 
 
 def is_preflight(request: Request) -> bool:

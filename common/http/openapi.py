@@ -94,7 +94,7 @@ def _item(out: Any) -> type[BaseModel] | None:
 def _operation(route: "Route") -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary.rstrip("."),
-        "operationId": f"{route.handler.__name__}_{route.method.lower()}",
+        "operationId": _operation_id(route),
         "parameters": _parameters(route),
         "responses": _responses(route),
     }
@@ -106,6 +106,12 @@ def _operation(route: "Route") -> dict[str, Any]:
             "content": {"application/json": {"schema": _reference(route.body)}},
         }
     return operation
+
+
+def _operation_id(route: "Route") -> str:
+    """Unique in a function: two files may both call a handler `create`."""
+    file = route.handler.__module__.rpartition(".")[2]
+    return f"{file}_{route.handler.__name__}_{route.method.lower()}"
 
 
 def _parameters(route: "Route") -> list[dict[str, Any]]:

@@ -46,8 +46,7 @@ def render_error(error: TarsifyError, request_id: str) -> Response:
     }
     if error.details:
         body["details"] = error.details
-    content = json.dumps({"success": False, "error": body}, ensure_ascii=False).encode()
-    return _json(content, error.status, error.headers)
+    return _json(_dump({"success": False, "error": body}), error.status, error.headers)
 
 
 def _json(content: bytes, status: int, headers: dict[str, str]) -> Response:

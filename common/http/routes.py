@@ -54,7 +54,8 @@ class RouteTable:
         try:
             route, arguments = self._bound.match(path, method="GET" if method == "HEAD" else method)
         except WerkzeugMethodNotAllowed as error:
-            raise MethodNotAllowed(allowed=sorted(error.valid_methods or ())) from None
+            allowed = sorted({*(error.valid_methods or ()), "OPTIONS"})
+            raise MethodNotAllowed(allowed=allowed) from None
         except WerkzeugNotFound:
             raise RouteNotFound from None
         return route, dict(arguments)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 
@@ -15,7 +15,9 @@ def iso_milliseconds(moment: datetime) -> str:
 
 
 Timestamp = Annotated[
-    datetime, PlainSerializer(iso_milliseconds, return_type=str, when_used="json")
+    datetime,
+    PlainSerializer(iso_milliseconds, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 JsonObject = dict[str, Any]
 

@@ -6,6 +6,8 @@ from common.accounts.service import Consumer
 from common.catalog import service as catalog
 from common.credits.service import whole_credits
 from common.errors import (
+    AccountSuspended,
+    ConsumerNotFound,
     ExecutionEnded,
     ExecutionNotFound,
     IdempotencyKeyReused,
@@ -36,7 +38,9 @@ from functions.marketplace.guards import consumer
 routes = Routes()
 # RunPod refuses more than 10 MiB (runpod.md 1.5); JSON around it needs a little room.
 RUN_BYTES = 10 * 1024 * 1024 + 64 * 1024
+CONSUMER_ERRORS = (ConsumerNotFound, AccountSuspended)
 START_ERRORS = (
+    *CONSUMER_ERRORS,
     ModelNotFound,
     ModelUnavailable,
     ModelChanged,
@@ -91,6 +95,7 @@ def run_by_slug(call: Call[Consumer, RunBySlugIn, None]) -> Reply:
     guard=consumer,
     query=RunsQuery,
     out=Page[ExecutionSummary],
+    errors=CONSUMER_ERRORS,
     aliases=("/executions",),
 )
 def list_runs(call: Call[Consumer, None, RunsQuery]) -> Page[ExecutionSummary]:
@@ -104,7 +109,7 @@ def list_runs(call: Call[Consumer, None, RunsQuery]) -> Page[ExecutionSummary]:
     "/runs/<id>",
     guard=consumer,
     out=Execution,
-    errors=(ExecutionNotFound,),
+    errors=(*CONSUMER_ERRORS, ExecutionNotFound),
     aliases=("/executions/<id>",),
 )
 def get_run(call: Call[Consumer, None, None]) -> Execution:
@@ -121,7 +126,7 @@ def get_run(call: Call[Consumer, None, None]) -> Execution:
     guard=consumer,
     query=StatusQuery,
     out=RunStatus,
-    errors=(ExecutionNotFound,),
+    errors=(*CONSUMER_ERRORS, ExecutionNotFound),
     aliases=("/executions/<id>/status",),
 )
 def get_status(call: Call[Consumer, None, StatusQuery]) -> RunStatus:
@@ -141,7 +146,7 @@ def get_status(call: Call[Consumer, None, StatusQuery]) -> RunStatus:
     "/runs/<id>/cancel",
     guard=consumer,
     out=RunCancelled,
-    errors=(ExecutionNotFound, ExecutionEnded),
+    errors=(*CONSUMER_ERRORS, ExecutionNotFound, ExecutionEnded),
     aliases=("/executions/<id>/cancel",),
 )
 def cancel_run(call: Call[Consumer, None, None]) -> RunCancelled:

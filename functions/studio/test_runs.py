@@ -14,6 +14,7 @@ from common.executions.schemas import TestRun, TestRunIn
 from common.http import Call
 from common.http.app import Routes
 from common.runtime import runtime
+from functions.studio.account import DEVELOPER_ERRORS
 from functions.studio.guards import developer
 
 routes = Routes()
@@ -27,7 +28,14 @@ TEST_BYTES = 10 * 1024 * 1024 + 64 * 1024
     body=TestRunIn,
     out=TestRun,
     body_limit=TEST_BYTES,
-    errors=(ModelNotFound, ModelUnavailable, InvalidStatus, InvalidInputs, TestQuotaUsed),
+    errors=(
+        *DEVELOPER_ERRORS,
+        ModelNotFound,
+        ModelUnavailable,
+        InvalidStatus,
+        InvalidInputs,
+        TestQuotaUsed,
+    ),
 )
 def test_run(call: Call[Developer, TestRunIn, None]) -> TestRun:
     """Runs the model once for its developer and waits for the result."""
