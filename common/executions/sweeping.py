@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from common import logs
 from common.credits import service as ledger
@@ -15,6 +16,10 @@ log = logs.Log("cleanup")
 # Cloud Tasks and the request that made a row have this long before the sweep steps in.
 PATIENCE = timedelta(seconds=15)
 BATCH = 1000
+# An execution that an earlier sweep's alarm has not moved is moved by the sweep itself: Cloud Tasks
+# may take tasks and never deliver them. Few at a time, for each may wait for RunPod.
+ALARM_PATIENCE = timedelta(seconds=75)
+BY_HAND = 50
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,19 @@ def sweep(tools: Tools) -> Swept:
     with tools.db.step() as connection:
         relay = outbox.claim(connection, now)
         due = queries.overdue(connection, now=now, patience=PATIENCE, limit=BATCH)
+        stuck = queries.overdue(connection, now=now, patience=ALARM_PATIENCE, limit=BY_HAND)
         folded = ledger.fold(connection)
         queries.forget(connection, now)
-    for execution_id in relay:
-        set_alarm(tools, "/submit", execution_id, now) or watch(tools, execution_id)
-    overdue = [execution_id for execution_id in due if execution_id not in set(relay)]
-    for execution_id in overdue:
-        set_alarm(tools, "/poll", execution_id, now) or watch(tools, execution_id)
-    return Swept(len(relay), len(overdue), send_cancels(tools), folded)
+    for execution_id in stuck:
+        log.warning("alarms do not help", executionId=str(execution_id))
+        watch(tools, execution_id)
+    relayed, moved = set(relay), set(stuck)
+    for execution_id in [*relay, *(other for other in due if other not in relayed)]:
+        path: Literal["/submit", "/poll"] = "/submit" if execution_id in relayed else "/poll"
+        if execution_id not in moved and not set_alarm(tools, path, execution_id, now):
+            watch(tools, execution_id)
+    woken = len(relayed.union(due)) - len(relay)
+    return Swept(len(relay), woken, send_cancels(tools), folded)
 
 
 def audit(tools: Tools) -> int:
