@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from common.accounts import queries
@@ -15,6 +15,7 @@ from common.accounts.schemas import (
     DeveloperProfile,
 )
 from common.accounts.tables import Consumer, Developer
+from common.db import violated
 from common.errors import AccountSuspended, ConsumerNotFound, DeveloperNotFound, EmailTaken
 from common.gateways.identity import Identity
 from common.text import HttpsUrl, PersonName
@@ -113,7 +114,9 @@ def _refreshed(session: Session, account: Kind, identity: Identity) -> Kind:
     account.email, account.email_verified = identity.email, identity.email_verified
     try:
         session.flush()
-    except IntegrityError:
+    except DBAPIError as error:
+        if violated(error) != f"uq_{account.__tablename__}_email":
+            raise
         raise EmailTaken from None
     return account
 

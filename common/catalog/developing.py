@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from common.catalog import queries
@@ -24,6 +24,7 @@ from common.catalog.schemas.developers import (
     TarsModelsQuery,
 )
 from common.catalog.tables import TarsModelRow
+from common.db import violated
 from common.errors import (
     BaseModelInactive,
     BaseModelNotFound,
@@ -186,7 +187,9 @@ def _check_frozen(row: TarsModelRow, given: dict[str, Any]) -> None:
 def _save(session: Session) -> None:
     try:
         session.flush()
-    except IntegrityError:
+    except DBAPIError as error:
+        if violated(error) != "uq_tars_models_slug":
+            raise
         raise SlugTaken from None
 
 
