@@ -4,11 +4,14 @@ Pure. RunPod's bodies are odd in many ways (runpod.md 1.3, 1.4, 2.1, 7); each od
 """
 
 import json
+import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Literal
 
 MAX_ERROR_CHARACTERS = 4_000
+# What PostgreSQL cannot hold: a failure that cannot be written down could never end its run.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Missing(Enum):
@@ -130,7 +133,7 @@ def error_text(error: Any) -> str | None:
     if error is None or error == "":
         return None
     text = error if isinstance(error, str) else json.dumps(error, default=str)
-    return text[:MAX_ERROR_CHARACTERS]
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:MAX_ERROR_CHARACTERS])
 
 
 def _state(body: dict[str, Any], error: str | None) -> JobState:

@@ -69,6 +69,12 @@ def test_errors_of_any_shape_become_text(error: Any, text: str | None) -> None:
     assert read(status="FAILED", error=error).error == text
 
 
+def test_an_error_text_can_always_be_written_down() -> None:
+    """PostgreSQL holds neither NUL nor lone surrogates; tracebacks of workers hold anything."""
+    error = read(status="FAILED", error="bad \x00 byte \ud800").error
+    assert error == "bad \ufffd byte \ufffd"
+
+
 def test_an_error_text_is_kept_short() -> None:
     assert len(read(status="FAILED", error="x" * 10**6).error) == 4_000
 
