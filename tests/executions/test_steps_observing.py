@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from common.executions import queries
 from tests.factories import Offer
 from tests.steps import OUTPUT, Steps
 
@@ -278,3 +279,36 @@ def test_whatever_is_seen_after_the_end_is_late(
         None,
     )
     assert steps.credits_of(consumer) == (30, 0)
+
+
+@pytest.mark.parametrize("seen", ["COMPLETED", "TIMED_OUT", "FAILED"])
+def test_how_long_a_job_waited_and_ran_is_kept_whatever_came_of_it(
+    steps: Steps, offer: Offer, consumer: uuid.UUID, seen: str
+) -> None:
+    execution, attempt = steps.running(offer, consumer)
+    steps.observe(attempt, seen, delayMs=900, executionMs=4_000, retryable=False)
+    row = steps.execution(execution)
+    assert (row.delay_ms, row.execution_ms) == (900, 4_000)
+
+
+def test_a_run_that_is_tried_again_forgets_how_long_the_first_try_took(
+    steps: Steps, offer: Offer, consumer: uuid.UUID
+) -> None:
+    execution, attempt = steps.running(offer, consumer)
+    steps.observe(attempt, "FAILED", delayMs=900, executionMs=4_000)
+    row = steps.execution(execution)
+    assert (row.delay_ms, row.execution_ms) == (None, None)
+
+
+def test_a_callback_hastens_the_next_look_and_nothing_else(
+    steps: Steps, offer: Offer, consumer: uuid.UUID
+) -> None:
+    watched, attempt = steps.running(offer, consumer)
+    submitting = steps.start(offer, consumer)
+    steps.begin(submitting)
+    before = steps.execution(submitting).next_check_at
+    with steps.db.step() as connection:
+        queries.hasten(connection, watched, steps.now)
+        queries.hasten(connection, submitting, steps.now)
+    assert steps.tick(watched).attempt_id == attempt
+    assert steps.execution(submitting).next_check_at == before
