@@ -72,6 +72,7 @@ class AttemptContext(NamedTuple):
     output_adapter: str
     output_type: str
     withheld: list[str]
+    started_at: datetime | None
     cancel_requested: bool
 
 
@@ -237,6 +238,7 @@ _CONTEXT = select(
     ExecutionRow.output_adapter,
     ExecutionRow.output_type,
     ExecutionRow.withheld,
+    ExecutionRow.started_at,
     ExecutionRow.cancel_requested,
 ).join(ExecutionRow, ExecutionRow.id == AttemptRow.execution_id)
 

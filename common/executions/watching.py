@@ -11,7 +11,7 @@ from common import logs
 from common.executions import queries
 from common.executions.alarms import set_alarm
 from common.executions.queries import AttemptContext, Observed
-from common.executions.results import Verdict, judge, must_be_fetched
+from common.executions.results import NO_GPU, Verdict, judge, must_be_fetched
 from common.executions.submitting import submit, token_hash
 from common.executions.tools import Tools
 from common.gateways.errors import GatewayError
@@ -38,7 +38,7 @@ def hear(tools: Tools, attempt_id: uuid.UUID, token: str, told: str | None) -> b
     job_id = attempt.job_id or told
     if not job_id or told != job_id or len(job_id) > 128:
         log.warning("callback names another job", attemptId=attempt_id)
-    elif attempt.state in {"intent", "submitted", "lost"}:
+    elif attempt.state not in {"completed", "failed"}:  # of others it may be news, late as it is
         look(tools, attempt._replace(job_id=job_id), source="callback")
     return True
 
@@ -81,6 +81,9 @@ def look(tools: Tools, attempt: AttemptContext, *, source: str) -> Observed:
         if attempt.cancel_requested and attempt.phase != "done":
             tools.runpod.cancel(attempt.runpod_endpoint_id, attempt.job_id)
         report = tools.runpod.status(attempt.runpod_endpoint_id, attempt.job_id)
+        if source == "callback" and report.state is JobState.GONE:
+            # Whoever calls may have invented the job: adopting it would keep the true one out.
+            return Observed("unknown_job", None, False)
         if source == "callback" and _put_off(tools, attempt, report):
             return Observed("put_off", None, False)
         young = tools.clock.now() - attempt.begun_at < PROPAGATION
@@ -144,6 +147,8 @@ def _apply(
         seen=verdict.seen,
         effect=seen.effect,
     )
+    if seen.effect == "timed_out" and verdict.details.get("code") == NO_GPU.code:
+        _say_why_queued(tools, attempt)
     _follow_up(tools, attempt, seen, source)
     return seen
 
@@ -158,6 +163,15 @@ def _follow_up(tools: Tools, attempt: AttemptContext, seen: Observed, source: st
         set_alarm(tools, "/submit", attempt.execution_id, seen.next_check_at)
     elif seen.leftovers:
         send_cancels(tools, attempt.execution_id)
+
+
+def _say_why_queued(tools: Tools, attempt: AttemptContext) -> None:
+    """For operators: RunPod scales idle endpoints down to nothing by itself (runpod.md 7, P1)."""
+    try:
+        trouble = str(tools.runpod.health(attempt.runpod_endpoint_id).queue_trouble)
+    except RunPodUnavailable as error:
+        trouble = str(error.trouble)
+    log.error("no GPU took a job", endpoint=attempt.runpod_endpoint_id, trouble=trouble)
 
 
 def send_cancels(tools: Tools, execution_id: uuid.UUID | None = None) -> int:

@@ -13,6 +13,7 @@ from common.executions import queries
 from common.executions import service as executions
 from common.executions.queries import Begun
 from common.executions.submitting import token_hash
+from common.gateways.runpod import RunPod
 from infra.local.runpod.client import SimulatorClient
 from tests.world import SDXL_OUTPUT, World
 
@@ -74,6 +75,13 @@ class Case:
             return len([hook for hook in hooks if hook["answer"] or hook["problem"]]) >= count
 
         return self.simulator.wait_for(self.endpoint, answered)
+
+    def is_impatient(self) -> None:
+        """Our client asks RunPod once, and waits 0.3 s for the answer to a submit."""
+        settings = self.world.runtime.settings
+        self.world.runtime.__dict__["runpod"] = RunPod(
+            settings.runpod_base_url, settings.runpod_api_key, submit_timeout_s=0.3, attempts=1
+        )
 
     # -- what the consumer does
 

@@ -5,7 +5,6 @@ import uuid
 import pytest
 
 from common.executions import service as executions
-from common.gateways.runpod import RunPod
 from tests.faults.case import MINUTE_OF_SWEEP, Case, at_once
 
 
@@ -205,10 +204,7 @@ def test_post_4xx_fails_at_once_and_is_not_repeated(case: Case) -> None:
 def test_post_timeout_or_5xx_is_unknown_until_a_webhook_or_the_grace(
     case: Case, variant: str, created: bool
 ) -> None:
-    settings = case.world.runtime.settings
-    case.world.runtime.__dict__["runpod"] = RunPod(
-        settings.runpod_base_url, settings.runpod_api_key, submit_timeout_s=0.3
-    )
+    case.is_impatient()
     case.works_for(10)
     case.fault("F5", variant=variant, created=created, indexes=[0], seconds=40)
 
