@@ -62,7 +62,7 @@ BEGIN
     IF NOT FOUND THEN
       SELECT * INTO earlier FROM idempotency_keys
        WHERE owner_id = new.consumer_id AND key = p_key;
-      IF earlier.request_hash <> p_request_hash THEN
+      IF earlier.request_hash IS DISTINCT FROM p_request_hash THEN
         RAISE EXCEPTION 'the key was used for another request' USING ERRCODE = 'P0422';
       END IF;
       outcome := 'replayed';
@@ -474,8 +474,11 @@ $$;
 -- Cancels that can never be sent: no job id came, and the job's own ttl is long over.
 CREATE OR REPLACE FUNCTION execution_cancels_forget(p_now timestamptz) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  WITH gone AS (UPDATE attempts SET want_cancel = false
-                 WHERE want_cancel AND deadline_at < p_now - interval '1 hour' RETURNING 1)
+  WITH old AS (SELECT id FROM attempts
+                WHERE want_cancel AND deadline_at < p_now - interval '1 hour'
+                  FOR UPDATE SKIP LOCKED), -- whoever ends an execution locks its attempts too
+       gone AS (UPDATE attempts SET want_cancel = false WHERE id IN (SELECT id FROM old)
+                RETURNING 1)
   SELECT count(*) FROM gone;
 $$;
 
