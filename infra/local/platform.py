@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import make_url
+
+from infra.local.fault_proxy import Control
 from infra.local.identity.unsigned import mint_local_token
 from infra.local.ports import free_port
 from infra.local.postgres import PostgresServer
@@ -24,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
 PUBLIC = ("marketplace", "studio", "admin", "callback")
 INTERNAL = ("tasks", "cleanup")
+LINKS = ("database", "runpod", "storage")
 PROJECT = "tarsify-local"
 QUEUE = f"projects/{PROJECT}/locations/us-central1/queues/executions"
 QUEUE_SETTINGS = ",max_attempts=5,min_backoff=1,max_backoff=30,max_concurrent_dispatches=16"
@@ -41,12 +45,17 @@ USERS_PROJECT, DEVELOPERS_PROJECT = "tarsify-users", "tarsify-studio"
 
 @dataclass
 class Options:
-    """How a platform is set up. `durable=False` and no workers are for tests and benchmarks."""
+    """How a platform is set up. `durable=False` and no workers are for tests and benchmarks.
+
+    `proxied`: the functions reach database, RunPod and storage through `Platform.network`, which
+    can be told to fail.
+    """
 
     folder: Path = ROOT / ".local"
     port: int = 8080
     durable: bool = True
     workers: bool = True
+    proxied: bool = False
     seconds_between_sweeps: float = 60.0
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +69,9 @@ class Platform:
         folder = self.options.folder
         self.supervisor = Supervisor(folder / "logs", ROOT)
         self.postgres: PostgresServer | None = None
-        self.ports = {name: free_port() for name in (*PUBLIC, *INTERNAL, *_STAND_INS)}
+        names = (*PUBLIC, *INTERNAL, *_STAND_INS, "network", *map(_way, LINKS))
+        self.ports = {name: free_port() for name in names}
+        self.network = Control(self.ports["network"])
         self.url = f"http://localhost:{self.options.port}"
         self.real_runpod = bool(self.options.environment.get("RUNPOD_API_KEY"))
         self.endpoints = self._endpoints()
@@ -75,6 +86,8 @@ class Platform:
             )
         database = self._database()
         self.supervisor.start(self._stand_ins())
+        if self.options.proxied:
+            self.supervisor.start([self._proxy(database)])
         functions = self._functions(database)
         self.supervisor.start(functions)
         self.supervisor.start([self._gateway()])
@@ -175,6 +188,16 @@ class Platform:
             )
         return services
 
+    def _proxy(self, database: str) -> Service:
+        targets = {**self.ports, "database": make_url(database).port or 5432}
+        links = [f"{name}:{self.ports[_way(name)]}:{targets[name]}" for name in LINKS]
+        told = [part for link in links for part in ("--link", link)]
+        return _module("network", self.ports["network"], "infra.local.fault_proxy", *told)
+
+    def _port_of(self, link: str) -> int:
+        """Where the functions find RunPod or storage."""
+        return self.ports[_way(link) if self.options.proxied else link]
+
     @property
     def _key_file(self) -> Path:
         return self.options.folder / "service-account.json"
@@ -198,8 +221,11 @@ class Platform:
     def _settings(self, database: str) -> dict[str, str]:
         """What the functions are told; the same names as in the cloud."""
         given, ports = self.options.environment, self.ports
+        if self.options.proxied:
+            way = make_url(database).set(port=ports[_way("database")])
+            database = way.render_as_string(hide_password=False)
         runpod = {
-            "RUNPOD_BASE_URL": f"{self.simulator_url}/v2",
+            "RUNPOD_BASE_URL": f"http://{HOST}:{self._port_of('runpod')}/v2",
             "RUNPOD_API_KEY": SIMULATOR_KEY,
             "PUBLIC_URL": f"http://{HOST}:{self.options.port}",
         }
@@ -221,7 +247,7 @@ class Platform:
             "CLEANUP_TARGET_URL": self.function_url("cleanup"),
             "INVOKER_CERTS_URL": f"http://{HOST}:{ports['tasks-certs']}/oauth2/v1/certs",
             "OUTPUT_BUCKET": BUCKET,
-            "STORAGE_EMULATOR_HOST": f"http://{HOST}:{ports['storage']}",
+            "STORAGE_EMULATOR_HOST": f"http://{HOST}:{self._port_of('storage')}",
             "STORAGE_SIGNER_KEY_FILE": str(self._key_file),
             **runpod,
         }
@@ -250,6 +276,11 @@ class Platform:
 
 
 _STAND_INS = ("storage", "tasks-queue", "tasks-certs", "identity", "runpod")
+
+
+def _way(link: str) -> str:
+    """The name of the port through which a link's target is reached."""
+    return f"to-{link}"
 
 
 def _module(name: str, port: int, module: str, *arguments: str) -> Service:
