@@ -19,6 +19,7 @@ from common import logs
 from common.errors import BadRequest, RouteNotFound, TarsifyError, Unexpected
 from common.http import cors, parsing
 from common.http.call import Call, Raw
+from common.http.failures import failure_of
 from common.http.openapi import document
 from common.http.responses import SECURITY_HEADERS, render, render_error
 from common.http.routes import JSON_BODY_BYTES, Guard, Route, RouteTable
@@ -117,7 +118,7 @@ class App:
             return render_error(error, request_id)
         except Exception as error:  # the last line of defence: nothing internal may leak
             log.error("unexpected error", exception=error)
-            return render_error(Unexpected(), request_id)
+            return render_error(failure_of(error), request_id)
 
     def _handle(self, route: Route, path: dict[str, str], request: Request, request_id: str) -> Any:
         """Signed in first, then parsed: a stranger learns nothing about our schemas."""

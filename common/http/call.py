@@ -55,3 +55,10 @@ class Raw:
     """A JSON answer outside the envelope, for formats with a shape of their own (OpenAPI)."""
 
     data: Any
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A whole answer with its envelope, as bytes."""
+
+    content: bytes

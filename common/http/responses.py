@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from common.errors import TarsifyError
-from common.http.call import Raw, Reply
+from common.http.call import Raw, Rendered, Reply
 from common.http.paging import Page
 
 JSON = "application/json; charset=utf-8"
@@ -29,11 +29,18 @@ def render(answer: Any, status: int) -> Response:
         return Response(status=204)
     if isinstance(answer, Raw):
         return _json(_dump(answer.data), status, {})
+    if isinstance(answer, Reply):
+        return _json(_envelope(answer), answer.status, answer.headers)
+    if not isinstance(answer, Rendered):
+        answer = rendered(answer)
+    return _json(answer.content, status, {})
+
+
+def rendered(answer: Any) -> Rendered:
+    """Data or a page of it in its envelope."""
     if isinstance(answer, Page):
-        answer = Reply(list(answer.items), status, answer.meta)
-    if not isinstance(answer, Reply):
-        answer = Reply(answer, status)
-    return _json(_envelope(answer), answer.status, answer.headers)
+        return Rendered(_envelope(Reply(list(answer.items), meta=answer.meta)))
+    return Rendered(_envelope(Reply(answer)))
 
 
 def render_error(error: TarsifyError, request_id: str) -> Response:
