@@ -100,6 +100,9 @@ class Settings(BaseModel):
         (), description="Origins exempt from the public-address rule; only with ENVIRONMENT=local"
     )
 
+    catalogue_seconds: float = Field(
+        1, ge=0, le=60, description="How old an answer of the public catalogue may be; 0: never old"
+    )
     platform_fee_bps: int = Field(3000, ge=0, le=10000, description="Platform share, 1/100 %")
     test_runs_per_day: int = Field(50, ge=0, description="Free test runs per developer and day")
     test_run_wait_seconds: float = Field(110, gt=0, description="Longest wait of a test run")

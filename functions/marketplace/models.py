@@ -1,24 +1,39 @@
-"""The public catalogue (contract 1.6). Each request is one statement in autocommit, as a rule."""
+"""The public catalogue (contract 1.6). Each answer is one statement in autocommit, as a rule,
+and serves everyone who asks the same within CATALOGUE_SECONDS."""
 
 from common.catalog import service as catalog
 from common.catalog.schemas.public import BrowseQuery, PublicModelItem, PublicModelOut
 from common.errors import ModelNotFound
 from common.http import Call, JsonObject, Page
 from common.http.app import Routes
+from common.http.call import Rendered
+from common.http.kept import Kept
 from common.runtime import runtime
 
 routes = Routes()
+_pages, _models = Kept(500), Kept(2000)
 
 
 @routes.route("GET", "/models", guard=None, query=BrowseQuery, out=Page[PublicModelItem])
-def browse(call: Call[None, None, BrowseQuery]) -> Page[JsonObject]:
+def browse(call: Call[None, None, BrowseQuery]) -> Rendered:
     """Lists published models, the newest first."""
-    with runtime().db.step() as connection:
-        return catalog.browse(connection, call.query)
+    query = call.query
+    key = (query.category, query.search, query.page, query.limit)
+    return _pages.answer(key, lambda: _page(query), seconds=runtime().settings.catalogue_seconds)
 
 
 @routes.route("GET", "/models/<slug>", guard=None, out=PublicModelOut, errors=(ModelNotFound,))
-def detail(call: Call[None, None, None]) -> JsonObject:
+def detail(call: Call[None, None, None]) -> Rendered:
     """A published model and the form of its inputs."""
+    slug = call.path["slug"]
+    return _models.answer(slug, lambda: _model(slug), seconds=runtime().settings.catalogue_seconds)
+
+
+def _page(query: BrowseQuery) -> Page[JsonObject]:
     with runtime().db.step() as connection:
-        return catalog.detail(connection, call.path["slug"])
+        return catalog.browse(connection, query)
+
+
+def _model(slug: str) -> JsonObject:
+    with runtime().db.step() as connection:
+        return catalog.detail(connection, slug)
