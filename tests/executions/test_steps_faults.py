@@ -141,13 +141,10 @@ def test_a_runpod_that_is_down_leaves_the_run_leased_until_its_life_ends(
     execution, _ = steps.running(offer, consumer)
     expires_at = steps.execution(execution).expires_at
     steps.wait(10)
-    looks = 0
-    while (tick := steps.tick(execution)).action == "look":
-        looks += 1
+    while steps.now < expires_at:
+        assert steps.tick(execution).action == "look"
         steps.wait(30)  # the status cannot be read
-    assert tick.action == "expired"
-    assert looks > 100
-    assert steps.now - expires_at < timedelta(seconds=30)
+    assert steps.tick(execution).action == "expired"
     assert steps.credits_of(consumer) == UNTOUCHED
 
 
@@ -155,14 +152,12 @@ def test_an_endpoint_without_workers_ends_in_a_time_out_and_a_refund(
     steps: Steps, offer: Offer, consumer: uuid.UUID
 ) -> None:
     execution, attempt = steps.running(offer, consumer)
-    started = steps.now
-    effect = ""
-    while effect != "timed_out":
-        due = steps.execution(execution).next_check_at
-        assert due is not None
+    limit = steps.now + timedelta(seconds=600 + 600 + 60 + 1)
+    effects = []
+    while (due := steps.execution(execution).next_check_at) and due <= limit:
         steps.now = due
-        effect = steps.observe(attempt, "QUEUED").effect
-    assert steps.now - started <= timedelta(seconds=600 + 600 + 60 + 1)
+        effects.append(steps.observe(attempt, "QUEUED").effect)
+    assert effects == ["alive"] * (len(effects) - 1) + ["timed_out"]
     assert steps.credits_of(consumer) == UNTOUCHED
 
 

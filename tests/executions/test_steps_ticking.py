@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from itertools import pairwise
 
 from tests.factories import Offer
 from tests.steps import Steps
@@ -127,15 +128,13 @@ def test_a_claimed_row_comes_back_later_and_later(
     steps: Steps, offer: Offer, consumer: uuid.UUID
 ) -> None:
     execution = steps.start(offer, consumer)
-    pauses: list[int] = []
-    waited = 0
-    while len(pauses) < 7:
+    claimed_at = []
+    for seconds in range(0, 1_000, 15):
         if steps.claim(older_than=0) == [execution]:
-            pauses.append(waited)
-            waited = 0
+            claimed_at.append(seconds)
         steps.wait(15)
-        waited += 15
-    assert pauses == [0, 15, 30, 60, 120, 240, 480]
+    pauses = [later - earlier for earlier, later in pairwise(claimed_at)]
+    assert pauses == [15, 30, 60, 120, 240, 480]
 
 
 def test_a_claim_takes_the_oldest_and_no_more_than_asked(
