@@ -1,0 +1,106 @@
+"""The real functions, called in this process as functions-framework calls them."""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from tests.simulation.crashes import Crash, Steps
+
+Function = Callable[[Request], Response]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. Status 0: the process died, nothing came back."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def broken(self) -> bool:
+        """Whether the caller cannot know what happened."""
+        return self.status == 0 or self.status >= 500
+
+    @property
+    def data(self) -> Any:
+        return self.body["data"]
+
+
+@dataclass
+class Invocation:
+    """One request being handled; the jobs that it submitted are orphans if it breaks."""
+
+    name: str
+    jobs: list[Any] = field(default_factory=list)
+
+
+class Doors:
+    """Knocks at functions and watches how they take it."""
+
+    def __init__(self, steps: Steps, functions: dict[str, Function]) -> None:
+        self._steps = steps
+        self._functions = functions
+        self.answered: Counter[str] = Counter()
+        self.open: list[Invocation] = []
+        self.unexpected: list[str] = []
+
+    def call(
+        self, function: str, method: str, path: str, body: Any = None, **headers: str
+    ) -> Answer:
+        """One request to its end; a crash is an answer with status 0."""
+        invocation = Invocation(f"{function} {path}")
+        lost_before = self._steps.dice.struck["database_lost"]
+        self.open.append(invocation)
+        try:
+            response = self._functions[function](_request(method, path, body, headers))
+            answer = Answer(response.status_code, _read(response), dict(response.headers))
+        except Crash:
+            answer = Answer(0)
+        finally:
+            self.open.pop()
+        if answer.broken:
+            for job in invocation.jobs:
+                job.orphaned = True
+        if answer.status >= 500 and self._steps.dice.struck["database_lost"] == lost_before:
+            self.unexpected.append(f"{answer.status} from {method} {function} {path}")
+        self.answered[f"{function} {answer.status}"] += 1
+        self._steps.scheduler.note(function, method, path.partition("?")[0], answer.status)
+        return answer
+
+
+def _request(method: str, path: str, body: Any, headers: dict[str, str]) -> Request:
+    content = (
+        b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    )
+    path, _, query = path.partition("?")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": "tarsify",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(content)),
+        "wsgi.url_scheme": "http",
+        "wsgi.version": (1, 0),
+        "wsgi.input": io.BytesIO(content),
+        "HTTP_X_REQUEST_ID": "simulated",
+    }
+    environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    return Request(environ)
+
+
+def _read(response: Response) -> Any:
+    content = response.get_data()
+    return json.loads(content) if content else None

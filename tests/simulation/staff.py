@@ -1,0 +1,62 @@
+"""Staff who give credits, and the scheduler's minute and hour."""
+
+from tests.simulation.consumers import Consumer
+from tests.simulation.crashes import Steps
+from tests.simulation.doors import Doors
+from tests.simulation.entropy import new_id
+from tests.simulation.people import STAFF
+from tests.simulation.sim_tasks import TOKEN
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+class Staff:
+    """Grants are repeated under one reference until they are answered."""
+
+    def __init__(self, steps: Steps, doors: Doors) -> None:
+        self._steps, self._doors = steps, doors
+        self.under_way = 0
+        self.refused: list[str] = []
+
+    def plan_grant(self, consumer: Consumer, credits_: int, at: float) -> None:
+        self.under_way += 1
+        consumer.granted += credits_
+        order = {
+            "consumerId": consumer.id,
+            "credits": credits_,
+            "reason": "a present",
+            "reference": new_id(self._steps.dice.rng),
+        }
+        self._steps.scheduler.at(at, self._grant, order)
+
+    def _grant(self, order: dict[str, object]) -> None:
+        path = "/api/admin/credits/grants"
+        answer = self._doors.call("admin", "POST", path, order, authorization=STAFF)
+        if answer.ok:
+            self.under_way -= 1
+        elif answer.broken:
+            self._steps.scheduler.at(5.0, self._grant, order)
+        else:
+            self.refused.append(f"a grant was answered {answer.status}")
+
+
+class Scheduled:
+    """Cloud Scheduler: calls cleanup whatever became of the call before."""
+
+    def __init__(self, steps: Steps, doors: Doors) -> None:
+        self._steps, self._doors = steps, doors
+        self.alarms: list[str] = []
+
+    def begin(self) -> None:
+        self._steps.scheduler.at(MINUTE, self._sweep)
+        self._steps.scheduler.at(HOUR, self._audit)
+
+    def _sweep(self) -> None:
+        self._steps.scheduler.at(MINUTE, self._sweep)
+        self._doors.call("cleanup", "POST", "/sweep", authorization=TOKEN)
+
+    def _audit(self) -> None:
+        self._steps.scheduler.at(HOUR, self._audit)
+        answer = self._doors.call("cleanup", "POST", "/audit", authorization=TOKEN)
+        if answer.ok and answer.data["violations"]:
+            self.alarms.append(f"the audit found {answer.data['violations']} violations")
