@@ -3,13 +3,21 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from common.accounts.tables import Consumer, Developer
 
 Kind = TypeVar("Kind", Consumer, Developer)
+
+
+_STANDING = text("SELECT id, suspended_at FROM consumers WHERE firebase_uid = :uid")
+
+
+def consumer_standing(connection: Connection, uid: str) -> Row[Any] | None:
+    """A consumer's id and since when it is suspended: all that most requests need of it."""
+    return connection.execute(_STANDING, {"uid": uid}).one_or_none()
 
 
 def by_uid(session: Session, kind: type[Kind], uid: str) -> Kind | None:

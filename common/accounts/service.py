@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,7 @@ from common.text import HttpsUrl, PersonName
 __all__ = [
     "Consumer",
     "Developer",
+    "consumer_id_of",
     "consumer_of",
     "developer_of",
     "register_consumer",
@@ -34,6 +36,17 @@ __all__ = [
 
 _NAME: TypeAdapter[str] = TypeAdapter(PersonName)
 _URL: TypeAdapter[str] = TypeAdapter(HttpsUrl)
+
+
+def consumer_id_of(connection: Connection, uid: str) -> uuid.UUID:
+    """The registered consumer's id; raises ConsumerNotFound or AccountSuspended."""
+    standing = queries.consumer_standing(connection, uid)
+    if standing is None:
+        raise ConsumerNotFound
+    if standing.suspended_at is not None:
+        raise AccountSuspended
+    consumer_id: uuid.UUID = standing.id
+    return consumer_id
 
 
 def consumer_of(session: Session, uid: str) -> Consumer:

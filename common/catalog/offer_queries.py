@@ -7,7 +7,7 @@ Browse and detail are the busiest reads of the platform: short statements, one v
 import uuid
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from common.accounts.tables import Developer
@@ -45,10 +45,9 @@ def form_parts(connection: Connection, model_id: uuid.UUID) -> AnyRow:
     ).one()
 
 
-def run_facts(session: Session, slug: str) -> AnyRow | None:
+def run_facts(session: Session | Connection, slug: str) -> AnyRow | None:
     """Everything a run of the model needs, whatever its state, unless it is deleted."""
-    statement = _joined(_run_columns()).where(_has_slug(slug), M.deleted_at.is_(None))
-    return session.execute(statement).one_or_none()
+    return session.execute(_RUN_FACTS, {"slug": slug.lower()}).one_or_none()
 
 
 def test_facts(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> AnyRow | None:
@@ -95,5 +94,6 @@ def _run_columns() -> AnySelect:
     )
 
 
-def _has_slug(slug: str) -> ColumnElement[bool]:
-    return func.lower(M.slug) == slug.lower()
+_RUN_FACTS = _joined(_run_columns()).where(
+    func.lower(M.slug) == bindparam("slug"), M.deleted_at.is_(None)
+)

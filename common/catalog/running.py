@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from common.catalog import offer_queries
@@ -39,7 +40,7 @@ class Runnable:
     runpod_endpoint_id: str
 
 
-def runnable(session: Session, slug: str) -> Runnable:
+def runnable(session: Session | Connection, slug: str) -> Runnable:
     """The published model.
 
     Raises ModelNotFound (unknown, draft or deleted), InvalidStatus (archived) or

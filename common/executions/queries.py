@@ -8,7 +8,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, func, select, text
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from common.catalog.tables import BaseModelRow, TarsModelRow
@@ -243,9 +243,12 @@ _CONTEXT = select(
 ).join(ExecutionRow, ExecutionRow.id == AttemptRow.execution_id)
 
 
+_OF_ATTEMPT = _CONTEXT.where(AttemptRow.id == bindparam("attempt"))
+
+
 def attempt_context(connection: Connection, attempt_id: uuid.UUID) -> AttemptContext | None:
     """An attempt with what its execution says about reading the result."""
-    row = connection.execute(_CONTEXT.where(AttemptRow.id == attempt_id)).first()
+    row = connection.execute(_OF_ATTEMPT, {"attempt": attempt_id}).first()
     return AttemptContext._make(row) if row else None
 
 
@@ -312,21 +315,29 @@ def _with_model(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def of_consumer(session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow | None:
+_OF_CONSUMER = _with_model(select(*_SHOWN, *_PAYLOADS, *_MODEL)).where(
+    ExecutionRow.id == bindparam("execution"), ExecutionRow.consumer_id == bindparam("consumer")
+)
+_STATUS = text(
+    "SELECT id, status, error_code, error_message, finished_at, execution_ms, output "
+    "FROM executions WHERE id = :execution AND consumer_id = :consumer"
+)
+
+
+def of_consumer(
+    connection: Connection, execution_id: uuid.UUID, consumer_id: uuid.UUID
+) -> AnyRow | None:
     """One execution of this consumer with its model and payloads."""
-    query = _with_model(select(*_SHOWN, *_PAYLOADS, *_MODEL))
-    return session.execute(
-        query.where(ExecutionRow.id == execution_id, ExecutionRow.consumer_id == consumer_id)
-    ).first()
+    parameters = {"execution": execution_id, "consumer": consumer_id}
+    return connection.execute(_OF_CONSUMER, parameters).first()
 
 
-def status_of(session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow | None:
+def status_of(
+    connection: Connection, execution_id: uuid.UUID, consumer_id: uuid.UUID
+) -> AnyRow | None:
     """The few columns that a waiting client asks for again and again."""
-    return session.execute(
-        select(*_SHOWN, ExecutionRow.output).where(
-            ExecutionRow.id == execution_id, ExecutionRow.consumer_id == consumer_id
-        )
-    ).first()
+    parameters = {"execution": execution_id, "consumer": consumer_id}
+    return connection.execute(_STATUS, parameters).first()
 
 
 def page_of_consumer(

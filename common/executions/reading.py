@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from common.credits.service import whole_credits
@@ -42,9 +43,11 @@ def signer(tools: Tools) -> Sign:
     return sign
 
 
-def execution_row(session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow:
+def execution_row(
+    connection: Connection, execution_id: uuid.UUID, consumer_id: uuid.UUID
+) -> AnyRow:
     """A consumer's run; raises ExecutionNotFound, also for another's."""
-    row = queries.of_consumer(session, execution_id, consumer_id)
+    row = queries.of_consumer(connection, execution_id, consumer_id)
     if row is None:
         raise ExecutionNotFound
     return row
@@ -57,9 +60,9 @@ def shown(row: AnyRow, sign: Sign) -> Execution:
     )
 
 
-def status_row(session: Session, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow:
+def status_row(connection: Connection, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> AnyRow:
     """A run's state; raises ExecutionNotFound, also for another's."""
-    row = queries.status_of(session, execution_id, consumer_id)
+    row = queries.status_of(connection, execution_id, consumer_id)
     if row is None:
         raise ExecutionNotFound
     return row

@@ -1,5 +1,6 @@
 """Who may call the marketplace: registered consumers, or for registration anyone signed in."""
 
+import uuid
 from typing import Any
 
 from common.accounts import service as accounts
@@ -20,3 +21,10 @@ def consumer(call: Call[Any, Any, Any]) -> Consumer:
     identity = signed_in(call)
     with runtime().db.transaction() as session:
         return accounts.consumer_of(session, identity.uid)
+
+
+def consumer_id(call: Call[Any, Any, Any]) -> uuid.UUID:
+    """A registered consumer's id, in one short statement; raises as `consumer` does."""
+    identity = signed_in(call)
+    with runtime().db.step() as connection:
+        return accounts.consumer_id_of(connection, identity.uid)

@@ -1,8 +1,8 @@
 """A consumer's runs: start, list, look, wait, cancel."""
 
+import uuid
 from typing import Any
 
-from common.accounts.service import Consumer
 from common.catalog import service as catalog
 from common.credits.service import whole_credits
 from common.errors import (
@@ -33,7 +33,7 @@ from common.executions.schemas import (
 from common.http import Call, JsonObject, Page, Reply
 from common.http.app import Routes
 from common.runtime import runtime
-from functions.marketplace.guards import consumer
+from functions.marketplace.guards import consumer_id
 
 routes = Routes()
 # RunPod refuses more than 10 MiB (runpod.md 1.5); JSON around it needs a little room.
@@ -62,14 +62,14 @@ _MESSAGES = {
 @routes.route(
     "POST",
     "/models/<slug>/run",
-    guard=consumer,
+    guard=consumer_id,
     body=RunIn,
     out=RunStarted,
     status=201,
     body_limit=RUN_BYTES,
     errors=START_ERRORS,
 )
-def run(call: Call[Consumer, RunIn, None]) -> Reply:
+def run(call: Call[uuid.UUID, RunIn, None]) -> Reply:
     """Starts a run: its price is held at once, and taken only if it succeeds."""
     return _start(call, call.path["slug"], call.body.inputs)
 
@@ -77,14 +77,14 @@ def run(call: Call[Consumer, RunIn, None]) -> Reply:
 @routes.route(
     "POST",
     "/executions",
-    guard=consumer,
+    guard=consumer_id,
     body=RunBySlugIn,
     out=RunStarted,
     status=201,
     body_limit=RUN_BYTES,
     errors=START_ERRORS,
 )
-def run_by_slug(call: Call[Consumer, RunBySlugIn, None]) -> Reply:
+def run_by_slug(call: Call[uuid.UUID, RunBySlugIn, None]) -> Reply:
     """Starts a run of the model that the body names."""
     return _start(call, call.body.slug, call.body.inputs)
 
@@ -92,91 +92,91 @@ def run_by_slug(call: Call[Consumer, RunBySlugIn, None]) -> Reply:
 @routes.route(
     "GET",
     "/runs",
-    guard=consumer,
+    guard=consumer_id,
     query=RunsQuery,
     out=Page[ExecutionSummary],
     errors=CONSUMER_ERRORS,
     aliases=("/executions",),
 )
-def list_runs(call: Call[Consumer, None, RunsQuery]) -> Page[ExecutionSummary]:
+def list_runs(call: Call[uuid.UUID, None, RunsQuery]) -> Page[ExecutionSummary]:
     """Lists the caller's runs, newest first."""
     with runtime().db.transaction() as session:
-        return executions.list_of(session, call.principal.id, call.query)
+        return executions.list_of(session, call.principal, call.query)
 
 
 @routes.route(
     "GET",
     "/runs/<id>",
-    guard=consumer,
+    guard=consumer_id,
     out=Execution,
     errors=(*CONSUMER_ERRORS, ExecutionNotFound),
     aliases=("/executions/<id>",),
 )
-def get_run(call: Call[Consumer, None, None]) -> Execution:
+def get_run(call: Call[uuid.UUID, None, None]) -> Execution:
     """Shows one run with its inputs and its result."""
     parts = runtime()
-    with parts.db.transaction() as session:
-        found = executions.execution_row(session, call.uuid("id"), call.principal.id)
+    with parts.db.step() as connection:
+        found = executions.execution_row(connection, call.uuid("id"), call.principal)
     return executions.shown(found, executions.signer(parts))
 
 
 @routes.route(
     "GET",
     "/runs/<id>/status",
-    guard=consumer,
+    guard=consumer_id,
     query=StatusQuery,
     out=RunStatus,
     errors=(*CONSUMER_ERRORS, ExecutionNotFound),
     aliases=("/executions/<id>/status",),
 )
-def get_status(call: Call[Consumer, None, StatusQuery]) -> RunStatus:
+def get_status(call: Call[uuid.UUID, None, StatusQuery]) -> RunStatus:
     """Shows where a run is; with sync=true the GPU service is asked first."""
     parts, execution_id = runtime(), call.uuid("id")
-    with parts.db.transaction() as session:
-        found = executions.status_row(session, execution_id, call.principal.id)
+    with parts.db.step() as connection:
+        found = executions.status_row(connection, execution_id, call.principal)
     if call.query.sync == "true" and found.finished_at is None:
         executions.refresh(parts, execution_id)
-        with parts.db.transaction() as session:
-            found = executions.status_row(session, execution_id, call.principal.id)
+        with parts.db.step() as connection:
+            found = executions.status_row(connection, execution_id, call.principal)
     return executions.status_shown(found, executions.signer(parts))
 
 
 @routes.route(
     "POST",
     "/runs/<id>/cancel",
-    guard=consumer,
+    guard=consumer_id,
     out=RunCancelled,
     errors=(*CONSUMER_ERRORS, ExecutionNotFound, ExecutionEnded),
     aliases=("/executions/<id>/cancel",),
 )
-def cancel_run(call: Call[Consumer, None, None]) -> RunCancelled:
+def cancel_run(call: Call[uuid.UUID, None, None]) -> RunCancelled:
     """Stops a run. One that has finished at the GPU first is completed and charged."""
     parts, execution_id = runtime(), call.uuid("id")
-    executions.cancel(parts, execution_id, call.principal.id)
-    with parts.db.transaction() as session:
-        status = executions.status_row(session, execution_id, call.principal.id).status
+    executions.cancel(parts, execution_id, call.principal)
+    with parts.db.step() as connection:
+        status = executions.status_row(connection, execution_id, call.principal).status
     message = _MESSAGES[status]
     if status in {"PENDING", "QUEUED", "RUNNING"}:
         message = "Your run will stop as soon as the GPU lets go of it."
     return RunCancelled(id=execution_id, status=status, message=message)
 
 
-def _start(call: Call[Consumer, Any, None], slug: str, inputs: JsonObject) -> Reply:
+def _start(call: Call[uuid.UUID, Any, None], slug: str, inputs: JsonObject) -> Reply:
     parts = runtime()
     key = call.header("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= 255:
         raise InvalidRequest("Idempotency-Key must have 1 to 255 characters.")
-    with parts.db.transaction() as session:
-        model = catalog.runnable(session, slug)
+    with parts.db.step() as connection:
+        model = catalog.runnable(connection, slug)
     started = executions.start(
-        parts, model, consumer_id=call.principal.id, inputs=inputs, idempotency_key=key
+        parts, model, consumer_id=call.principal, inputs=inputs, idempotency_key=key
     )
     replayed = started.outcome == "replayed"
     submitted = not replayed and executions.submit(parts, started.execution_id) == "watching"
     status = "QUEUED"
     if not submitted:  # an earlier run, or one that could not be handed over at once
-        with parts.db.transaction() as session:
-            row = executions.status_row(session, started.execution_id, call.principal.id)
+        with parts.db.step() as connection:
+            row = executions.status_row(connection, started.execution_id, call.principal)
         status = row.status
     answer = RunStarted(
         execution_id=started.execution_id,
