@@ -117,7 +117,7 @@ def _operation_id(route: "Route") -> str:
 def _parameters(route: "Route") -> list[dict[str, Any]]:
     names = re.findall(r"<(?:\w+:)?(\w+)>", route.path)
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
         for name in names
     ]
     if route.query is not None:
@@ -133,6 +133,12 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+def _path_schema(name: str) -> dict[str, Any]:
+    """Names of ids are UUIDs (Call.uuid); slugs and tokens are text."""
+    is_id = name == "id" or name.endswith("_id")
+    return {"type": "string", "format": "uuid"} if is_id else {"type": "string", "minLength": 1}
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
