@@ -1,5 +1,6 @@
 """The guarantee under everything quick: each minute, whatever was left behind is taken up."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -20,6 +21,7 @@ BATCH = 1000
 # may take tasks and never deliver them. Few at a time, for each may wait for RunPod.
 ALARM_PATIENCE = timedelta(seconds=75)
 BY_HAND = 50
+BY_HAND_TIME = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,23 @@ def sweep(tools: Tools) -> Swept:
         stuck = queries.overdue(connection, now=now, patience=ALARM_PATIENCE, limit=BY_HAND)
         folded = ledger.fold(connection)
         queries.forget(connection, now)
-    for execution_id in stuck:
-        log.warning("alarms do not help", executionId=str(execution_id))
-        watch(tools, execution_id)
-    relayed, moved = set(relay), set(stuck)
+    relayed, moved = set(relay), _moved_by_hand(tools, stuck)
     for execution_id in [*relay, *(other for other in due if other not in relayed)]:
         path: Literal["/submit", "/poll"] = "/submit" if execution_id in relayed else "/poll"
         if execution_id not in moved and not set_alarm(tools, path, execution_id, now):
             watch(tools, execution_id)
     woken = len(relayed.union(due)) - len(relay)
     return Swept(len(relay), woken, send_cancels(tools), folded)
+
+
+def _moved_by_hand(tools: Tools, stuck: list[uuid.UUID]) -> set[uuid.UUID]:
+    ends_at, moved = tools.clock.now() + BY_HAND_TIME, set[uuid.UUID]()
+    for execution_id in stuck:
+        if tools.clock.now() < ends_at:
+            log.warning("alarms do not help", executionId=str(execution_id))
+            watch(tools, execution_id)
+            moved.add(execution_id)
+    return moved
 
 
 def audit(tools: Tools) -> int:

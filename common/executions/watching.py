@@ -22,6 +22,8 @@ LEASE = timedelta(seconds=30)
 # A job may be unknown for a while after its submit (runpod.md P7); before this age 404 is no end.
 PROPAGATION = timedelta(seconds=120)
 CANCELS_PER_SWEEP = 100
+# Then RunPod is away, and each further try would cost half a minute.
+MOST_FAILED_CANCELS = 3
 
 
 def hear(tools: Tools, attempt_id: uuid.UUID, token: str, told: str | None) -> bool:
@@ -84,7 +86,7 @@ def look(tools: Tools, attempt: AttemptContext, *, source: str) -> Observed:
         if source == "callback" and report.state is JobState.GONE:
             # Whoever calls may have invented the job: adopting it would keep the true one out.
             return Observed("unknown_job", None, False)
-        if source == "callback" and _put_off(tools, attempt, report):
+        if source != "poll" and _put_off(tools, attempt, report, source):
             return Observed("put_off", None, False)
         young = tools.clock.now() - attempt.begun_at < PROPAGATION
         if report.state is JobState.GONE and young and not attempt.cancel_requested:
@@ -100,7 +102,7 @@ def look(tools: Tools, attempt: AttemptContext, *, source: str) -> Observed:
     return _apply(tools, attempt, attempt.job_id, verdict, source)
 
 
-def _put_off(tools: Tools, attempt: AttemptContext, report: JobReport) -> bool:
+def _put_off(tools: Tools, attempt: AttemptContext, report: JobReport, source: str) -> bool:
     """Leaves a result behind links to an alarm: RunPod waits 10 s for our answer, not minutes.
 
     False when it has to be taken now: an attempt given up as lost is looked at by no alarm, and
@@ -109,13 +111,15 @@ def _put_off(tools: Tools, attempt: AttemptContext, report: JobReport) -> bool:
     now = tools.clock.now()
     if now >= attempt.deadline_at or not must_be_fetched(attempt, report):
         return False
+    if source == "client":  # may come every 2 seconds: the alarm that is set already is enough
+        return True
     with tools.db.step() as connection:
         seen = queries.observe(
             connection,
             attempt.attempt_id,
             job_id=report.job_id,
             seen="RUNNING",
-            source="callback",
+            source=source,
             details={},
             now=now,
         )
@@ -180,13 +184,16 @@ def send_cancels(tools: Tools, execution_id: uuid.UUID | None = None) -> int:
         jobs = queries.wanted_cancels(
             connection, execution_id=execution_id, limit=CANCELS_PER_SWEEP
         )
-    sent = 0
+    sent = failed = 0
     for job in jobs:
+        if failed == MOST_FAILED_CANCELS:
+            break
         try:
             tools.runpod.cancel(job.runpod_endpoint_id, job.job_id)
         except RunPodUnavailable as error:
             log.warning("cancel not sent", attemptId=job.attempt_id, trouble=error.trouble)
             if error.passing:
+                failed += 1
                 continue
         with tools.db.step() as connection:
             queries.cancel_sent(connection, job.attempt_id)

@@ -13,7 +13,10 @@ from common.executions import queries
 from common.executions import service as executions
 from common.executions.queries import Begun
 from common.executions.submitting import token_hash
+from common.gateways.outbound import Outbound
 from common.gateways.runpod import RunPod
+from common.gateways.storage import Storage
+from infra.local.ports import free_port
 from infra.local.runpod.client import SimulatorClient
 from tests.world import SDXL_OUTPUT, World
 
@@ -22,8 +25,8 @@ QUEUE_SECONDS, TIMEOUT_SECONDS = 60, 30
 # What functions.sql makes of these limits: until when an attempt, and a run, may take.
 ATTEMPT_SECONDS = QUEUE_SECONDS + TIMEOUT_SECONDS + 60
 RUN_SECONDS = 3 * (90 + QUEUE_SECONDS + TIMEOUT_SECONDS) + 300
+# A sweep comes each minute and leaves alarms 15 seconds to do their work.
 MINUTE_OF_SWEEP = 75
-CHUNK = 15.0
 
 JSON = dict[str, Any]
 
@@ -83,6 +86,21 @@ class Case:
             settings.runpod_base_url, settings.runpod_api_key, submit_timeout_s=0.3, attempts=1
         )
 
+    def trusts(self, *origins: str) -> None:
+        """Results may be fetched from these addresses, private as they are."""
+        self.world.runtime.__dict__["outbound"] = Outbound(origins)
+
+    def storage_is_down(self) -> None:
+        """Nothing listens where our bucket should be."""
+        settings = self.world.runtime.settings
+        nowhere = settings.model_copy(
+            update={"storage_emulator_host": f"http://127.0.0.1:{free_port()}"}
+        )
+        self.world.runtime.__dict__["storage"] = Storage(nowhere, patience_s=0.01)
+
+    def storage_is_back(self) -> None:
+        self.world.runtime.__dict__["storage"] = Storage(self.world.runtime.settings)
+
     # -- what the consumer does
 
     def run(self) -> str:
@@ -93,6 +111,10 @@ class Case:
 
     def shown(self, execution_id: str) -> JSON:
         return self.world.shown(self.consumer, execution_id)
+
+    def cancel(self, execution_id: str) -> requests.Response:
+        """Asks over HTTP to stop a run."""
+        return self.consumer.call("POST", f"/api/marketplace/runs/{execution_id}/cancel")
 
     def balance(self) -> int:
         return self.world.balance(self.consumer)
@@ -149,6 +171,28 @@ class Case:
         with self.world.runtime.db.step() as connection:
             queries.submitted(connection, attempt, job_id, self.world.clock.now())
 
+    def observe_only(self, attempt: uuid.UUID, job_id: str, seen: str, **details: Any) -> None:
+        """What RunPod said is noted, then the process dies before it does what follows."""
+        with self.world.runtime.db.step() as connection:
+            queries.observe(
+                connection,
+                attempt,
+                job_id=job_id,
+                seen=seen,
+                source="poll",
+                details=details,
+                now=self.world.clock.now(),
+            )
+
+    def cancel_only(self, execution_id: str) -> str:
+        """The wish to stop is noted, then the process dies before it tells RunPod."""
+        with self.world.runtime.db.step() as connection:
+            (row,) = self.world.sql(
+                "SELECT consumer_id FROM executions WHERE id = :id", id=execution_id
+            )
+            now = self.world.clock.now()
+            return queries.cancel(connection, uuid.UUID(execution_id), row.consumer_id, now)
+
     # -- time
 
     def ended(
@@ -156,6 +200,7 @@ class Case:
         execution_id: str,
         *,
         within: float,
+        step: float = 15,
         before_each: Callable[[], None] = lambda: None,
     ) -> JSON:
         """The run once it has ended, while time passes with alarms and sweeps.
@@ -166,7 +211,7 @@ class Case:
         while (run := self.shown(execution_id))["completedAt"] is None:
             assert passed < within, f"still {run['status']} after {passed} s: {self.events()}"
             before_each()
-            stride = min(CHUNK, within - passed)
+            stride = min(step, within - passed)
             self.world.advance(stride, step=stride, sweep=True)
             passed += stride
         return run

@@ -7,6 +7,8 @@ import pytest
 from common.executions import service as executions
 from tests.faults.case import MINUTE_OF_SWEEP, Case, at_once
 
+NOTHING_STORED = {"type": "IMAGE", "outputs": [], "raw": {}, "text": None, "seed": None}
+
 
 def test_client_retries_submit_or_double_click_is_one_run(case: Case) -> None:
     path = f"/api/marketplace/models/{case.model.slug}/run"
@@ -166,6 +168,33 @@ def test_an_orphan_is_cancelled_as_soon_as_its_id_is_known(patient_case: Case) -
 
     assert [job["status"] for job in case.jobs()] == ["CANCELLED", "IN_PROGRESS"]
     assert case.ended(run, within=330)["status"] == "COMPLETED"
+
+
+def test_crash_after_an_orphan_won_leaves_the_newer_jobs_cancel_to_the_sweep(
+    patient_case: Case,
+) -> None:
+    case = patient_case
+    case.works_for(150)
+    run = case.start_only()
+    attempt, job_id = case.post_only(run)
+    case.world.advance(120, sweep=True)
+    case.observe_only(attempt, job_id, "COMPLETED", output=NOTHING_STORED)
+    assert [job["status"] for job in case.jobs()] == ["IN_PROGRESS", "IN_PROGRESS"]
+
+    case.world.sweep()
+
+    assert [job["status"] for job in case.jobs()] == ["IN_PROGRESS", "CANCELLED"]
+
+
+def test_crash_after_a_failure_was_noted_leaves_the_next_try_to_the_sweep(case: Case) -> None:
+    case.works_for(5)
+    run = case.start_only()
+    attempt, job_id = case.post_only(run)
+    case.observe_only(attempt, job_id, "FAILED", retryable=True)
+    case.lose_tasks()
+
+    assert case.ended(run, within=10 + MINUTE_OF_SWEEP)["status"] == "COMPLETED"
+    assert case.attempts() == ["failed", "completed"]
 
 
 def test_post_429_is_tried_again_after_10_to_20_seconds(case: Case) -> None:
