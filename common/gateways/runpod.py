@@ -8,9 +8,8 @@ import json
 import re
 import time
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from common.boundary import assert_no_session
 from common.gateways.runpod_errors import (
@@ -32,7 +31,7 @@ from common.gateways.runpod_report import (
 )
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
 __all__ = [
     "MISSING",
@@ -80,13 +79,15 @@ class RunPod:
             raise ValueError("the RunPod key has characters that no header can carry")
         if not base_url.startswith(("https://", "http://")):
             raise ValueError("the RunPod address must be an http or https URL")
-        self._base_url = base_url.rstrip("/")
-        self._key = api_key
+        self._base_url = base_url
+        self._path = urlsplit(base_url).path.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
         self._connect_timeout_s = connect_timeout_s
         self._submit_timeout_s = submit_timeout_s
         self._read_timeout_s = read_timeout_s
         self._attempts = attempts
         self._used_at = 0.0
+        self._pool: HTTPConnectionPool | None = None
 
     def submit(
         self,
@@ -103,8 +104,7 @@ class RunPod:
         Raises SubmitRefused when there is certainly no job, SubmitUnknown when nobody can say.
         """
         assert_no_session()
-        from requests import ConnectionError as Broken
-        from requests import RequestException
+        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
         if not _NAME.fullmatch(endpoint_id):
             raise SubmitRefused(Refusal.UNKNOWN_ENDPOINT)
@@ -122,11 +122,9 @@ class RunPod:
             status, answer = self._call(
                 "POST", f"{endpoint_id}/run", timeout_s=self._submit_timeout_s, body=body
             )
-        except Broken as error:
-            if _never_connected(error):
-                raise SubmitRefused(Refusal.UNREACHABLE) from None
-            raise SubmitUnknown(type(error).__name__) from None
-        except (RequestException, ValueError) as error:
+        except (NewConnectionError, ConnectTimeoutError):  # not a byte of the job was sent
+            raise SubmitRefused(Refusal.UNREACHABLE) from None
+        except (HTTPError, ValueError) as error:
             raise SubmitUnknown(type(error).__name__) from None
         return _job_id(status, answer)
 
@@ -178,11 +176,11 @@ class RunPod:
         return retrying(self._ask_once, method, f"{endpoint_id}/{path}", accept_rejection)
 
     def _ask_once(self, method: str, path: str, accept_rejection: bool) -> tuple[int, Any]:
-        from requests import RequestException
+        from urllib3.exceptions import HTTPError
 
         try:
             status, answer = self._call(method, path, timeout_s=self._read_timeout_s)
-        except RequestException:
+        except HTTPError:
             raise RunPodUnavailable(Trouble.NETWORK) from None
         except ValueError:
             raise RunPodUnavailable(Trouble.UNREADABLE) from None
@@ -195,50 +193,43 @@ class RunPod:
         self, method: str, path: str, *, timeout_s: float, body: bytes | None = None
     ) -> tuple[int, Any]:
         """One exchange: the code, and the JSON body (or its beginning, when it is not JSON)."""
-        self._drop_idle_connections()
-        with self._session.request(
+        from urllib3 import Timeout
+
+        response = self._connections().urlopen(
             method,
-            f"{self._base_url}/{quote(path)}",
-            data=body,
-            timeout=(self._connect_timeout_s, timeout_s),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            raw = _bounded_body(response)
-        try:
-            return response.status_code, json.loads(raw)
-        except (ValueError, RecursionError):
-            return response.status_code, raw[:500].decode(errors="replace")
-
-    @cached_property
-    def _session(self) -> "requests.Session":
-        import requests
-        from requests.adapters import HTTPAdapter
-
-        session = requests.Session()
-        # The environment may name a proxy or a .netrc that would replace our Authorization header.
-        session.trust_env = False
-        session.headers.update(
-            {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+            f"{self._path}/{quote(path)}",
+            body=body,
+            headers=self._headers,
+            timeout=Timeout(connect=self._connect_timeout_s, read=timeout_s),
+            retries=False,
+            redirect=False,
+            preload_content=False,
         )
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32))
-        return session
+        raw = _bounded_body(response)
+        try:
+            return response.status, json.loads(raw)
+        except (ValueError, RecursionError):
+            return response.status, raw[:500].decode(errors="replace")
 
-    def _drop_idle_connections(self) -> None:
+    def _connections(self) -> "HTTPConnectionPool":
+        """The pool, a new one after a pause. What still runs on the old one may end there."""
         now = time.monotonic()
-        if now - self._used_at > IDLE_SECONDS:
-            self._session.close()
+        pool = self._pool
+        if pool is None or now - self._used_at > IDLE_SECONDS:
+            self._pool = pool = _connection_pool(self._base_url)
         self._used_at = now
+        return pool
 
 
-def _never_connected(error: "requests.ConnectionError") -> bool:
-    """Whether the connection was never made, so that not a byte of the job was sent."""
-    from requests import ConnectTimeout
-    from urllib3.exceptions import NewConnectionError
+def _connection_pool(base_url: str) -> "HTTPConnectionPool":
+    """urllib3 itself: what requests adds around it costs as much again, and no proxy or .netrc of
+    the environment comes between."""
+    import certifi
+    from urllib3 import connection_from_url
 
-    cause = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(error, ConnectTimeout) or isinstance(cause, NewConnectionError)
+    secure = {"cert_reqs": "CERT_REQUIRED", "ca_certs": certifi.where()}
+    trust = secure if base_url.startswith("https://") else {}
+    return connection_from_url(base_url, maxsize=32, **trust)
 
 
 def _job_id(status: int, answer: Any) -> str:
@@ -258,15 +249,14 @@ def _readable(read: Callable[[], T]) -> T:
         raise RunPodUnavailable(Trouble.UNREADABLE) from None
 
 
-def _bounded_body(response: "requests.Response") -> bytes:
-    """The whole body. Raises ValueError beyond MAX_ANSWER_BYTES."""
-    parts, size = [], 0
-    for part in response.iter_content(64 * 1024):
-        size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            raise ValueError("answer too large")
-        parts.append(part)
-    return b"".join(parts)
+def _bounded_body(response: "BaseHTTPResponse") -> bytes:
+    """The whole body; its connection is kept. Raises ValueError beyond MAX_ANSWER_BYTES."""
+    raw = response.read(MAX_ANSWER_BYTES + 1)
+    if len(raw) > MAX_ANSWER_BYTES:
+        response.close()
+        raise ValueError("answer too large")
+    response.release_conn()
+    return raw
 
 
 def _clamped(value: int, bounds: tuple[int, int]) -> int:
