@@ -8,6 +8,7 @@ import hashlib
 import os
 import threading
 import time
+import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -122,7 +123,7 @@ class Identities:
         return firebase_admin.initialize_app(
             _no_credential(),
             {"projectId": self._projects[audience], "httpTimeout": CERTIFICATE_SECONDS},
-            name=f"{audience}-{os.getpid()}-{id(self)}",
+            name=f"{audience}-{uuid.uuid4()}",
         )
 
 

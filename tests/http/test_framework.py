@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -61,8 +62,8 @@ def test_inputs_of_ten_megabytes_are_read_and_larger_ones_are_not(studio: Studio
 
 def test_an_exception_that_escapes_everything_says_nothing(parts: Runtime, apps: Apps) -> None:
     app = apps("studio")
-    handler = app.error_handler_spec[None][500]
-    (answer,) = handler.values()
+    answer: Any
+    (answer,) = app.error_handler_spec[None][500].values()
     with app.test_request_context("/x"):
         response = app.make_response(answer(RuntimeError("hunter2")))
     assert response.status_code == 500
@@ -91,27 +92,15 @@ def free_port() -> int:
         return port
 
 
-@pytest.mark.parametrize(
-    ("function", "environment", "reason"),
-    [
-        (
-            "marketplace",
-            {"ENVIRONMENT": "prod", "FIREBASE_AUTH_EMULATOR_HOST": "localhost:9099"},
-            "FIREBASE_AUTH_EMULATOR_HOST must not be set with ENVIRONMENT=prod",
-        ),
-        ("admin", {"K_SERVICE": "admin"}, "ENVIRONMENT: must be dev, staging or prod on Cloud Run"),
-        ("callback", {"DB_POOL_SIZE": "many"}, "DB_POOL_SIZE: Input should be a valid integer"),
-    ],
-)
-def test_a_wrong_configuration_ends_the_process_with_the_reason(
-    function: str, environment: dict[str, str], reason: str
-) -> None:
-    process = started(function, environment, free_port())
-    output, _ = process.communicate(timeout=30)
+def test_a_wrong_configuration_ends_the_process_with_the_reason() -> None:
+    wrong = {"ENVIRONMENT": "prod", "FIREBASE_AUTH_EMULATOR_HOST": "localhost:9099"}
+    process = started("marketplace", wrong, free_port())
+    output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
-    last = output.strip().splitlines()[-1]
-    assert last.startswith("common.settings.ConfigurationError: ")
-    assert reason in last
+    assert output.strip().splitlines()[-1] == (
+        "common.settings.ConfigurationError: "
+        "FIREBASE_AUTH_EMULATOR_HOST must not be set with ENVIRONMENT=prod"
+    )
 
 
 def test_a_real_process_answers_half_a_body_with_json_and_ends_when_told(
