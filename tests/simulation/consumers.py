@@ -34,6 +34,8 @@ class Request:
     price: int
     execution_id: str | None = None
     refused: bool = False
+    cancelled_at: float | None = None
+    asking: int = 0
     shown: list[str] = field(default_factory=list)
 
     @property
@@ -99,6 +101,7 @@ class Crowd:
         if answer.broken and number < TRIES:
             self._steps.scheduler.at(2.0 * number, self._cancel, request, number + 1)
         elif answer.ok:
+            request.cancelled_at = self._steps.scheduler.seconds
             self._told(request, answer.data["status"])
         elif answer.status != 409 and not answer.broken:
             self._wrong(request, f"a cancel was answered {answer.status}")
@@ -114,14 +117,17 @@ class Crowd:
             self._wrong(request, f"a look was answered {answer.status}")
 
     def _told(self, request: Request, status: str) -> None:
-        """What was shown before must still be true: an end is final.
+        """What was shown before must still be true: an end is final, and nothing goes back.
 
-        Two answers may overtake each other on their way, so a live status proves nothing here.
+        Of two answers that overtake each other on their way only the ends can be compared.
         """
         if request.final is not None and status != request.final:
             if status not in RANKS:
                 self._wrong(request, f"{request.final} became {status}")
             return
+        before = max((RANKS.get(each, 0) for each in request.shown), default=0)
+        if not request.asking and RANKS.get(status, 3) < before:
+            self._wrong(request, f"went back to {status}")
         request.shown.append(status)
 
     def _wrong(self, request: Request, what: str) -> None:
@@ -131,4 +137,10 @@ class Crowd:
         self, request: Request, method: str, path: str, body: Any = None, **headers: str
     ) -> Answer:
         token = request.consumer.token
-        return self._doors.call("marketplace", method, path, body, authorization=token, **headers)
+        request.asking += 1
+        try:
+            return self._doors.call(
+                "marketplace", method, path, body, authorization=token, **headers
+            )
+        finally:
+            request.asking -= 1

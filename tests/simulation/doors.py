@@ -42,6 +42,7 @@ class Invocation:
 
     name: str
     jobs: list[Any] = field(default_factory=list)
+    alarms: int = 0
 
 
 class Doors:
@@ -49,7 +50,7 @@ class Doors:
 
     def __init__(self, steps: Steps, functions: dict[str, Function]) -> None:
         self._steps = steps
-        self._functions = functions
+        self.functions = functions
         self.answered: Counter[str] = Counter()
         self.open: list[Invocation] = []
         self.unexpected: list[str] = []
@@ -62,7 +63,7 @@ class Doors:
         lost_before = self._steps.dice.struck["database_lost"]
         self.open.append(invocation)
         try:
-            response = self._functions[function](_request(method, path, body, headers))
+            response = self.functions[function](_request(method, path, body, headers))
             answer = Answer(response.status_code, _read(response), dict(response.headers))
         except Crash:
             answer = Answer(0)

@@ -60,7 +60,7 @@ class Job:
     vanishes: float = NEVER
     cancelled: float = NEVER
     orphaned: bool = False
-    late_end: bool = False
+    cancel_asked: bool = False
     body: dict[str, Any] = field(default_factory=dict)
     content: bytes = b""
 
@@ -80,11 +80,10 @@ class Job:
     def ended(self, now: float) -> bool:
         return now >= min(self.ends, self.cancelled, self.vanishes)
 
-    def done_well(self, now: float) -> bool:
-        """Whether a good result lies ready at RunPod at this moment."""
-        if not self.good or now < self.ends or self.cancelled < self.ends:
-            return False
-        return self.report(now)[1].get("status") == "COMPLETED"
+    @property
+    def over(self) -> float:
+        """When it stops costing anything."""
+        return min(self.ends, self.cancelled, self.vanishes, self.created + self.ttl)
 
     def report(self, now: float) -> tuple[int, dict[str, Any]]:
         """What GET /status says at this moment: the code and the body."""

@@ -5,16 +5,19 @@ given, and what each was told. The database is read without faults, as the appli
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
 from common.credits.service import MICRO_CREDITS
 from common.db import Database
+from tests.factories import NOW
 from tests.simulation.consumers import Request
 from tests.simulation.installation import Installation
 
 GRACE_S = 120
+WASTE_S = 600
 FEE_BPS = 3_000
 # An attempt whose deadline is over is ended by the next look, and looks are 120 s apart at most;
 # outages of RunPod (6 minutes) and a few lost wake-ups may come on top.
@@ -75,6 +78,10 @@ _EXECUTIONS = """
 _WALLETS = """
   SELECT owner_id::text AS owner, posted, pending FROM ledger.balance WHERE kind = 'wallet'
 """
+_ATTEMPTS = """
+  SELECT e.inputs->>'prompt' AS request, a.job_id, a.begun_at, e.finished_at
+    FROM attempts a JOIN executions e ON e.id = a.execution_id ORDER BY a.begun_at, a.id
+"""
 _ALL_ACCOUNTS = "SELECT coalesce(sum(posted), 0)::bigint FROM ledger.balance"
 
 
@@ -108,6 +115,7 @@ class Oracle:
             *self._postings(executions),
             *self._requests(executions),
             *self._results(executions),
+            *self._attempts(),
             *self._watchers(len(executions)),
         ]
 
@@ -185,12 +193,26 @@ class Oracle:
                 if medium["sha256"] not in digests or stored != medium["sha256"]:
                     yield f"{each.id} delivered what no job of it made"
 
+    def _attempts(self) -> Iterator[str]:
+        """A cancelled run begins no more attempts, and a job nobody waits for is stopped."""
+        place = self._place
+        cancels = {each.name: each.cancelled_at for each in place.crowd.requests}
+        for each in self._rows(_ATTEMPTS):
+            cancelled_at = cancels.get(each.request)
+            if cancelled_at is not None and _seconds(each.begun_at) > cancelled_at:
+                yield f"{each.request} was cancelled and begun again"
+            job = place.runtime.sim_runpod.jobs.get(each.job_id or "")
+            waste = job.over - _seconds(each.finished_at) if job and each.finished_at else 0
+            if job and waste > WASTE_S and not job.cancel_asked:
+                yield f"{each.request} ended and its job ran on for {waste:.0f} s"
+
     def _watchers(self, executions: int) -> Iterator[str]:
         place = self._place
         yield from place.doors.unexpected
         yield from place.crowd.contradictions
         yield from place.staff.refused
         yield from place.scheduled.alarms
+        yield from place.runtime.sim_runpod.unguarded
         runpod = place.runtime.sim_runpod
         yield from runpod.webhooks.believed
         if len(runpod.unjustified) > max(3, executions // 100):
@@ -199,3 +221,7 @@ class Oracle:
     def _rows(self, query: str) -> list[Any]:
         with self._db.step() as connection:
             return list(connection.execute(text(query)))
+
+
+def _seconds(moment: datetime) -> float:
+    return (moment - NOW).total_seconds()

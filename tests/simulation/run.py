@@ -44,12 +44,17 @@ def simulate(
     faults: Faults = ALL,
     progress: Progress = lambda _done: None,
     trace: TextIO | None = None,
+    vary: Callable[[Installation], None] = lambda _place: None,
 ) -> Outcome:
-    """Plays `executions` starts on a fresh, migrated database and judges what came of them."""
+    """Plays `executions` starts on a fresh, migrated database and judges what came of them.
+
+    vary: changes a part of the installation before it is used, to see whether that is noticed.
+    """
     began, rng = time.perf_counter(), Random(seed)
     with seeded_entropy(rng), _silence():
         place = Installation(database_url, rng, trace)
         oracle = Oracle(place)
+        vary(place)
         try:
             return _Run(place, oracle, executions, progress).play(seed, faults, began)
         finally:

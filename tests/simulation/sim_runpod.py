@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-import requests
+from urllib3.exceptions import ConnectTimeoutError, ProtocolError
 
 from common.boundary import assert_no_session
 from common.gateways.runpod import RunPod
@@ -19,6 +19,7 @@ SUBMIT_FAULTS = (
     "submit_request_lost",
     "submit_answer_lost",
 )
+PROPAGATION_S = 120.0
 Exchange = tuple[int, Any]
 
 
@@ -35,6 +36,7 @@ class SimRunPod(RunPod):
         self.jobs: dict[str, Job] = {}
         self.of_request: dict[str, list[Job]] = {}
         self.unjustified: list[str] = []
+        self.unguarded: list[str] = []
         self.down_until = 0.0
 
     def _call(
@@ -52,23 +54,25 @@ class SimRunPod(RunPod):
     def _run(self, endpoint: str, order: dict[str, Any], timeout_s: float) -> Exchange:
         scheduler, dice = self._steps.scheduler, self._steps.dice
         fault = dice.one_of(*SUBMIT_FAULTS)
+        if not self._doors.open[-1].alarms:
+            self.unguarded.append(f"POST /run of {order['input']['prompt']} without an alarm")
         scheduler.pass_time(dice.rng.uniform(0.02, 0.2))
         if fault == "submit_unreachable":
-            raise requests.ConnectTimeout
+            raise ConnectTimeoutError
         if fault == "submit_rate_limited":
             return 429, {}
         if fault == "submit_rejected":
             return 400, {"error": "no"}
         if fault == "submit_request_lost":
             scheduler.pass_time(timeout_s)
-            raise requests.ReadTimeout
+            raise ProtocolError("no answer")
         if scheduler.seconds < self.down_until:
             return 502, "Bad Gateway"
         job = self._accept(endpoint, order)
         if fault == "submit_answer_lost":
             job.orphaned = True
             scheduler.pass_time(timeout_s)
-            raise requests.ReadTimeout
+            raise ProtocolError("no answer")
         scheduler.pass_time(dice.rng.uniform(0.02, 0.2))
         return 200, {"id": job.id, "status": "IN_QUEUE"}
 
@@ -83,7 +87,7 @@ class SimRunPod(RunPod):
             rest=order["input"]["prompt"],
         )
         earlier = self.of_request.setdefault(job.request, [])
-        if earlier and not self._excuses_another(earlier[-1]):
+        if earlier and not self._excuses(job, earlier[-1]):
             self.unjustified.append(job.request)
         earlier.append(job)
         self.jobs[job.id] = job
@@ -94,13 +98,19 @@ class SimRunPod(RunPod):
         self.webhooks.begun(job)
         return job
 
-    def _excuses_another(self, job: Job) -> bool:
-        """Whether the platform had a reason to start another job after this one."""
-        if job.orphaned:
+    def _excuses(self, job: Job, earlier: Job) -> bool:
+        """Whether the platform had a reason to start this job after the one before it.
+
+        No reason is good enough for two jobs of one attempt, whose webhook they share.
+        """
+        if job.webhook == earlier.webhook:
+            return False
+        now = self._steps.scheduler.seconds
+        if earlier.orphaned or earlier.fate == "job_error_in_progress":
             return True
-        _, body = job.report(self._steps.scheduler.seconds)
-        hopeless = job.fate == "job_error_in_progress"
-        return hopeless or body["status"] in {404, "FAILED", "CANCELLED"}
+        if now < earlier.hidden_until:  # only a job that stays unknown is lost (runpod.md 7, P7)
+            return now - earlier.created > PROPAGATION_S - 5
+        return earlier.report(now)[1]["status"] in {404, "FAILED", "CANCELLED"}
 
     def _end(self, job: Job) -> None:
         now = self._steps.scheduler.seconds
@@ -121,6 +131,7 @@ class SimRunPod(RunPod):
         job, now = self._found(endpoint, job_id), self._steps.scheduler.seconds
         if job is None or job.report(now)[0] == 404:
             return 404, {"status": 404, "detail": "job not found"}
+        job.cancel_asked = True
         too_late = self._steps.dice.strikes("cancel_too_late")  # the worker finishes all the same
         if not job.ended(now) and not too_late:
             job.cancelled = now
@@ -138,4 +149,4 @@ class SimRunPod(RunPod):
         scheduler.pass_time(dice.rng.uniform(0.01, 0.1))
         if scheduler.seconds < self.down_until or dice.strikes(fault):
             scheduler.pass_time(dice.rng.uniform(0.0, 10.0))
-            raise requests.ConnectionError("no answer")
+            raise ProtocolError("no answer")

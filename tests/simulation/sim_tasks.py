@@ -17,6 +17,7 @@ class SimTasks:
 
     def create(self, wake: Wake) -> None:
         assert_no_session()
+        self._doors.open[-1].alarms += 1
         self._steps.take("tasks.create", lambda: self._create(wake))
 
     def _create(self, wake: Wake) -> None:
