@@ -77,7 +77,7 @@ class Case:
             hooks = [hook for job in jobs for hook in job["webhooks"] if hook["kind"] == kind]
             return len([hook for hook in hooks if hook["answer"] or hook["problem"]]) >= count
 
-        return self.simulator.wait_for(self.endpoint, answered)
+        return self.simulator.wait_for(self.endpoint, answered, seconds=30)
 
     def is_impatient(self) -> None:
         """Our client asks RunPod once, and waits 0.3 s for the answer to a submit."""

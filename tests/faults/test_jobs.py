@@ -224,6 +224,7 @@ def test_f14_p5_a_result_overwritten_before_we_read_it_times_out_and_is_stopped(
 
 @pytest.mark.parametrize("variant", ["500", "502", "524"])
 def test_f17_status_that_fails_for_minutes_delays_the_result_only(case: Case, variant: str) -> None:
+    case.is_impatient()
     case.fault("F17", variant=variant, seconds=180)
 
     run = case.run()
