@@ -1,13 +1,20 @@
 """Submitting under faults: one test per row of money-and-faults.md 3.4 about hop 1 and 2."""
 
 import uuid
+from typing import Any
 
 import pytest
 
 from common.executions import service as executions
 from tests.faults.case import MINUTE_OF_SWEEP, Case, at_once
 
-NOTHING_STORED = {"type": "IMAGE", "outputs": [], "raw": {}, "text": None, "seed": None}
+NOTHING_STORED: dict[str, Any] = {
+    "type": "IMAGE",
+    "outputs": [],
+    "raw": {},
+    "text": None,
+    "seed": None,
+}
 
 
 def test_client_retries_submit_or_double_click_is_one_run(case: Case) -> None:
