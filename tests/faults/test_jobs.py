@@ -84,6 +84,8 @@ def test_f8_p3_completed_without_output_fails_and_is_not_run_again(case: Case) -
     ended = case.world.ended(case.consumer, run)
 
     assert (ended["status"], ended["errorCode"]) == ("FAILED", "NO_OUTPUT")
+    assert ended["queueTimeMs"] is not None
+    assert ended["executionTimeMs"] is not None
     assert len(case.jobs()) == 1
 
 
