@@ -5,14 +5,17 @@ Two ways in. `transaction()` is for ordinary reads and edits and commits once at
 """
 
 import os
+import select
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from pg8000.exceptions import InterfaceError
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from common.boundary import session_open
@@ -20,6 +23,20 @@ from common.prepared import speed_up
 from common.settings import Settings
 
 IDLE_SECONDS_BEFORE_PING = 20
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long, in seconds, the database is waited for before it counts as away.
+
+    The server ends a statement itself after `statement_s`; `answer_s` is for a server that says
+    nothing any more, and must be longer.
+    """
+
+    connect_s: float = 5.0
+    statement_s: float = 10.0
+    answer_s: float = 12.0
+    ping_s: float = 3.0
 
 
 class Table(DeclarativeBase):
@@ -39,8 +56,8 @@ class Table(DeclarativeBase):
 class Database:
     """Sessions and single-statement steps on one PostgreSQL database."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, patience: Patience | None = None) -> None:
+        self._settings, self._patience = settings, patience or Patience()
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._pid = 0
@@ -51,7 +68,7 @@ class Database:
         if self._engine is None or self._pid != os.getpid():
             with self._lock:
                 if self._engine is None or self._pid != os.getpid():
-                    self._engine = _make_engine(self._settings)
+                    self._engine = _make_engine(self._settings, self._patience)
                     self._pid = os.getpid()
         return self._engine
 
@@ -101,7 +118,7 @@ def violated(error: DBAPIError) -> str:
     return str(args[0].get("n", "")) if args and isinstance(args[0], dict) else ""
 
 
-def _make_engine(settings: Settings) -> Engine:
+def _make_engine(settings: Settings, patience: Patience) -> Engine:
     options: dict[str, Any] = {
         "pool_size": settings.db_pool_size,
         "max_overflow": 0,
@@ -111,26 +128,28 @@ def _make_engine(settings: Settings) -> Engine:
     }
     if settings.database_url:
         # TLS to loopback costs 25 to 37 ms of CPU per connection and protects nothing.
-        arguments = {"ssl_context": False, "timeout": 30}
+        arguments = {"ssl_context": False, "timeout": patience.connect_s}
         engine = create_engine(settings.database_url, connect_args=arguments, **options)
     else:
         engine = create_engine(
             "postgresql+pg8000://", creator=lambda: _connect_cloud_sql(settings), **options
         )
-    _prepare_connections(engine, settings.db_role)
+    _prepare_connections(engine, settings.db_role, patience)
+    _notice_broken_sockets(engine)
     return engine
 
 
 def _connect_cloud_sql(settings: Settings) -> Any:
     """Opens one connection through the Cloud SQL connector, imported late (1 s of CPU)."""
-    return _connector().connect(
-        settings.cloud_sql_instance,
-        "pg8000",
-        user=settings.db_user,
-        db=settings.db_name,
-        enable_iam_auth=True,
-        timeout=10,
-    )
+    with _socket_errors():
+        return _connector().connect(
+            settings.cloud_sql_instance,
+            "pg8000",
+            user=settings.db_user,
+            db=settings.db_name,
+            enable_iam_auth=True,
+            timeout=10,
+        )
 
 
 _connectors: dict[int, Any] = {}
@@ -145,38 +164,85 @@ def _connector() -> Any:
     return _connectors[os.getpid()]
 
 
-def _prepare_connections(engine: Engine, role: str) -> None:
+def _prepare_connections(engine: Engine, role: str, patience: Patience) -> None:
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
+        with _socket_errors():
+            return dialect.connect(*arguments, **named)
+
     @event.listens_for(engine, "connect")
     def take_role(dbapi_connection: Any, record: Any) -> None:
         """Whoever logged in, statements run as the application role and within a time limit."""
         speed_up(dbapi_connection)
-        cursor = dbapi_connection.cursor()
-        if role:
-            cursor.execute(f'SET ROLE "{role}"')
-        cursor.execute("SET statement_timeout = '15s'")
-        cursor.execute("SET lock_timeout = '10s'")
-        cursor.execute("SET idle_in_transaction_session_timeout = '30s'")
-        cursor.execute("SET TIME ZONE 'UTC'")
-        cursor.close()
-        dbapi_connection.commit()
+        statement_ms = round(patience.statement_s * 1000)
+        with _socket_errors():
+            cursor = dbapi_connection.cursor()
+            if role:
+                cursor.execute(f'SET ROLE "{role}"')
+            cursor.execute(f"SET statement_timeout = {statement_ms}")
+            cursor.execute(f"SET lock_timeout = {round(statement_ms * 0.8)}")
+            cursor.execute("SET idle_in_transaction_session_timeout = '30s'")
+            cursor.execute("SET TIME ZONE 'UTC'")
+            cursor.close()
+            dbapi_connection.commit()
+        _socket(dbapi_connection).settimeout(patience.answer_s)
         record.info["used_at"] = time.monotonic()
 
     @event.listens_for(engine, "checkout")
-    def ping_after_a_pause(dbapi_connection: Any, record: Any, _proxy: Any) -> None:
-        """Only a rested connection is tested: a test on each use would cost a round trip."""
+    def ping_if_in_doubt(dbapi_connection: Any, record: Any, _proxy: Any) -> None:
+        """A test on each use would cost a round trip: only a connection that has rested, or to
+        which the server has said something unasked, is tested."""
         now = time.monotonic()
-        if now - record.info.get("used_at", now) > IDLE_SECONDS_BEFORE_PING:
-            _ping(dbapi_connection)
+        rested = now - record.info.get("used_at", now) > IDLE_SECONDS_BEFORE_PING
+        if rested or _has_news(dbapi_connection):
+            _ping(dbapi_connection, patience)
         record.info["used_at"] = now
 
 
-def _ping(dbapi_connection: Any) -> None:
-    from sqlalchemy.exc import DisconnectionError
+def _notice_broken_sockets(engine: Engine) -> None:
+    @event.listens_for(engine, "handle_error")
+    def broken(context: Any) -> None:
+        """pg8000 lets a socket's own error through where it begins to read an answer; told so,
+        SQLAlchemy renews this connection and those that wait in the pool."""
+        error = context.original_exception
+        if isinstance(error, OSError):
+            context.is_disconnect = True
+            raise OperationalError(context.statement, None, error, connection_invalidated=True)
 
+
+@contextmanager
+def _socket_errors() -> Iterator[None]:
+    """The same for what happens before SQLAlchemy has the connection."""
     try:
+        yield
+    except OSError as error:
+        raise InterfaceError("network error") from error
+
+
+def _socket(dbapi_connection: Any) -> Any:
+    """pg8000 has no other way to its socket."""
+    return dbapi_connection._usock
+
+
+def _has_news(dbapi_connection: Any) -> bool:
+    """Whether something lies unread: a server that went away has said so, or has hung up."""
+    connection = _socket(dbapi_connection)
+    if connection is None:
+        return True  # closed already, by whatever went wrong before
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _ping(dbapi_connection: Any, patience: Patience) -> None:
+    """Raises DisconnectionError, on which SQLAlchemy takes another connection."""
+    connection = _socket(dbapi_connection)
+    try:
+        connection.settimeout(patience.ping_s)
         cursor = dbapi_connection.cursor()
         cursor.execute("SELECT 1")
         cursor.close()
         dbapi_connection.rollback()
+        connection.settimeout(patience.answer_s)
     except Exception as error:
         raise DisconnectionError from error

@@ -95,7 +95,9 @@ class Link:
         self._connections.add(connection)
         try:
             await connection.live()
-        except OSError:  # either side hung up, or the target is down: the client sees the end
+        except (OSError, asyncio.CancelledError):
+            # Either side hung up, the target is down, or the proxy ends: the client sees it. No
+            # other task waits for this one, so nobody needs to know that it was cancelled.
             pass
         finally:
             connection.cut()
