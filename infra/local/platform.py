@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sqlalchemy import make_url
 from infra.local.fault_proxy import Control
 from infra.local.identity.unsigned import mint_local_token
 from infra.local.ports import free_port
-from infra.local.postgres import PostgresServer
+from infra.local.postgres import PostgresError, PostgresServer
 from infra.local.scheduler import Scheduler
 from infra.local.supervisor import NotStarted, Service, Supervisor, listening
 from infra.local.workers.environment import ensure_environment
@@ -114,7 +115,9 @@ class Platform:
     def _revive_database(self) -> None:
         """PostgreSQL starts its own processes, so it is not the supervisor's to restart."""
         if self.postgres is not None and not listening(self.postgres.port):
-            self.postgres.start()
+            # Its last life may not be over yet; the supervisor looks again in a moment.
+            with suppress(PostgresError):
+                self.postgres.start()
 
     def function_url(self, name: str) -> str:
         """A function's own address, without the front door."""
