@@ -225,6 +225,10 @@ def test_a_given_up_attempt_that_is_still_running_is_left_to_the_newer_one(
     before = steps.execution(execution).next_check_at
     assert steps.observe(orphan, "RUNNING", source="callback").effect == "stale"
     assert steps.execution(execution).next_check_at == before
+    newer = steps.begin(execution)
+    steps.submitted(newer)
+    assert steps.observe(orphan, "RUNNING", source="callback").effect == "stale"
+    assert steps.execution(execution).status == "QUEUED"
 
 
 def test_a_callback_before_the_answer_to_the_submit_adopts_the_job(
