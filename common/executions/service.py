@@ -10,7 +10,7 @@ from common.executions.reading import (
     status_row,
     status_shown,
 )
-from common.executions.starting import start
+from common.executions.starting import start, start_offered
 from common.executions.submitting import submit
 from common.executions.sweeping import audit, sweep
 from common.executions.trying import test_run
@@ -27,6 +27,7 @@ __all__ = [
     "shown",
     "signer",
     "start",
+    "start_offered",
     "status_row",
     "status_shown",
     "submit",

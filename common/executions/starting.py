@@ -11,21 +11,58 @@ from sqlalchemy.exc import DBAPIError
 
 from common import logs
 from common.catalog.inputs import build_payload
-from common.catalog.service import Runnable
+from common.catalog.service import Runnable, runnable
 from common.credits.service import MICRO_CREDITS, split, whole_credits
 from common.db import sqlstate
 from common.errors import (
     AccountSuspended,
     IdempotencyKeyReused,
     InsufficientCredits,
+    InvalidInputs,
     ModelChanged,
     TestQuotaUsed,
 )
 from common.executions import queries
 from common.executions.queries import Started
 from common.executions.tools import Tools
+from common.kept import Kept
 
 log = logs.Log("executions")
+_offered = Kept[Runnable](2000)
+
+
+def start_offered(
+    tools: Tools,
+    slug: str,
+    *,
+    consumer_id: uuid.UUID,
+    inputs: dict[str, Any],
+    idempotency_key: str | None,
+) -> tuple[Runnable, Started]:
+    """Starts a published model as it was a moment ago; if it has changed since, as it is now.
+
+    The database compares the version, so nobody pays a price that is not asked any more.
+    Raises ModelNotFound, ModelUnavailable, InvalidStatus, and what `start` raises.
+    """
+
+    def started() -> tuple[Runnable, Started]:
+        model = _offered.get(
+            slug, lambda: _offer(tools, slug), seconds=tools.settings.catalogue_seconds
+        )
+        return model, start(
+            tools, model, consumer_id=consumer_id, inputs=inputs, idempotency_key=idempotency_key
+        )
+
+    try:
+        return started()
+    except (ModelChanged, InvalidInputs):
+        _offered.forget(slug)
+        return started()
+
+
+def _offer(tools: Tools, slug: str) -> Runnable:
+    with tools.db.step() as connection:
+        return runnable(connection, slug)
 
 
 def start(

@@ -4,14 +4,15 @@ and serves everyone who asks the same within CATALOGUE_SECONDS."""
 from common.catalog import service as catalog
 from common.catalog.schemas.public import BrowseQuery, PublicModelItem, PublicModelOut
 from common.errors import ModelNotFound
-from common.http import Call, JsonObject, Page
+from common.http import Call, Page
 from common.http.app import Routes
 from common.http.call import Rendered
-from common.http.kept import Kept
+from common.http.responses import rendered
+from common.kept import Kept
 from common.runtime import runtime
 
 routes = Routes()
-_pages, _models = Kept(500), Kept(2000)
+_pages, _models = Kept[Rendered](500), Kept[Rendered](2000)
 
 
 @routes.route("GET", "/models", guard=None, query=BrowseQuery, out=Page[PublicModelItem])
@@ -19,21 +20,21 @@ def browse(call: Call[None, None, BrowseQuery]) -> Rendered:
     """Lists published models, the newest first."""
     query = call.query
     key = (query.category, query.search, query.page, query.limit)
-    return _pages.answer(key, lambda: _page(query), seconds=runtime().settings.catalogue_seconds)
+    return _pages.get(key, lambda: _page(query), seconds=runtime().settings.catalogue_seconds)
 
 
 @routes.route("GET", "/models/<slug>", guard=None, out=PublicModelOut, errors=(ModelNotFound,))
 def detail(call: Call[None, None, None]) -> Rendered:
     """A published model and the form of its inputs."""
     slug = call.path["slug"]
-    return _models.answer(slug, lambda: _model(slug), seconds=runtime().settings.catalogue_seconds)
+    return _models.get(slug, lambda: _model(slug), seconds=runtime().settings.catalogue_seconds)
 
 
-def _page(query: BrowseQuery) -> Page[JsonObject]:
+def _page(query: BrowseQuery) -> Rendered:
     with runtime().db.step() as connection:
-        return catalog.browse(connection, query)
+        return rendered(catalog.browse(connection, query))
 
 
-def _model(slug: str) -> JsonObject:
+def _model(slug: str) -> Rendered:
     with runtime().db.step() as connection:
-        return catalog.detail(connection, slug)
+        return rendered(catalog.detail(connection, slug))

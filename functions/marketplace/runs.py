@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from common.catalog import service as catalog
 from common.credits.service import whole_credits
 from common.errors import (
     AccountSuspended,
@@ -48,6 +47,7 @@ START_ERRORS = (
     InvalidInputs,
     IdempotencyKeyReused,
 )
+_HANDED_OVER = {"watching", "noted"}
 _MESSAGES = {
     "PENDING": "Your run is about to start.",
     "QUEUED": "Your run is waiting for a GPU.",
@@ -166,13 +166,12 @@ def _start(call: Call[uuid.UUID, Any, None], slug: str, inputs: JsonObject) -> R
     key = call.header("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= 255:
         raise InvalidRequest("Idempotency-Key must have 1 to 255 characters.")
-    with parts.db.step() as connection:
-        model = catalog.runnable(connection, slug)
-    started = executions.start(
-        parts, model, consumer_id=call.principal, inputs=inputs, idempotency_key=key
+    model, started = executions.start_offered(
+        parts, slug, consumer_id=call.principal, inputs=inputs, idempotency_key=key
     )
     replayed = started.outcome == "replayed"
-    submitted = not replayed and executions.submit(parts, started.execution_id) == "watching"
+    # noted: RunPod called back before it answered, so the job is with it as well.
+    submitted = not replayed and executions.submit(parts, started.execution_id) in _HANDED_OVER
     status = "QUEUED"
     if not submitted:  # an earlier run, or one that could not be handed over at once
         with parts.db.step() as connection:
