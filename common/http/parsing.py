@@ -17,6 +17,7 @@ from common.errors import (
     UnsupportedMediaType,
 )
 from common.http.wire import OpenIn
+from common.http.wording import reason
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAX_DEPTH = 64
@@ -95,16 +96,15 @@ def _parse(model: type[BaseModel], value: dict[str, Any]) -> Any:
 
 def _refused(error: ValidationError) -> InvalidRequest:
     """One entry per wrong field, up to a number: an answer must not outgrow its request."""
-    errors = [_field_error(each) for each in error.errors(include_url=False, include_input=False)]
+    errors = [_field_error(each) for each in error.errors(include_url=False)]
     refusal = InvalidRequest.of(errors)
     refusal.details["errors"] = errors[:_MAX_REPORTED]
     return refusal
 
 
 def _field_error(error: Any) -> FieldError:
-    message = str(error["msg"]).removeprefix("Value error, ")
     field = ".".join(str(part) for part in error["loc"])
-    return {"field": field[:_MAX_FIELD_NAME], "message": message}
+    return {"field": field[:_MAX_FIELD_NAME], "message": reason(error)}
 
 
 def _refuse_constant(name: str) -> NoReturn:
