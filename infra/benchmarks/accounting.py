@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -25,18 +24,15 @@ def family(pid: int) -> list[psutil.Process]:
     return [parent, *parent.children(recursive=True)]
 
 
-def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system time of the families so far, ended children included."""
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a family so far, ended children included."""
     total = 0.0
-    for pid in pids:
+    for process in family(pid):
         with suppress(psutil.NoSuchProcess):
-            for process in family(pid):
-                with suppress(psutil.NoSuchProcess):
-                    times = process.cpu_times()
-                    total += times.user + times.system
-            ended = psutil.Process(pid).cpu_times()
-            total += ended.children_user + ended.children_system
-    return total
+            times = process.cpu_times()
+            total += times.user + times.system
+    ended = psutil.Process(pid).cpu_times()
+    return total + ended.children_user + ended.children_system
 
 
 def memory(pid: int) -> Memory:

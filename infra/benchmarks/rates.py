@@ -57,14 +57,22 @@ MEASURES = (
 
 @dataclass
 class Round:
-    """One burst: rate per second, latencies and CPU in ms (CPU per answer)."""
+    """One burst: rate per second, latencies in ms, and each process's CPU ms per answer."""
 
     rate: float
     p50_ms: float
     p99_ms: float
-    function_cpu_ms: float
-    platform_cpu_ms: float
+    cpu_ms: dict[str, float]
+    function: str
     wrong: int
+
+    @property
+    def function_cpu_ms(self) -> float:
+        return self.cpu_ms[self.function]
+
+    @property
+    def platform_cpu_ms(self) -> float:
+        return sum(self.cpu_ms.values())
 
 
 @dataclass
@@ -101,12 +109,11 @@ def run_round(place: Installation, measure: Measure, seconds: float) -> Round:
     supervisor = place.platform.supervisor
     if measure.workers is not None:
         place.workers(measure.workers)
-    function = [supervisor.pid(measure.function)]
-    everything = [supervisor.pid(name) for name in supervisor.names()]
-    everything.append(place.postgres_pid)
-    before = cpu_seconds(function), cpu_seconds(everything)
+    processes = {name: supervisor.pid(name) for name in supervisor.names()}
+    processes["postgres"] = place.postgres_pid
+    before = {name: cpu_seconds(pid) for name, pid in processes.items()}
     seen = _generate(place, measure, seconds)
-    after = cpu_seconds(function), cpu_seconds(everything)
+    after = {name: cpu_seconds(pid) for name, pid in processes.items()}
     if measure.workers is not None:
         place.drop_alarms()
     count = max(1, seen["requests"])
@@ -114,8 +121,8 @@ def run_round(place: Installation, measure: Measure, seconds: float) -> Round:
         rate=seen["requests"] / seen["seconds"],
         p50_ms=seen["p50_ms"],
         p99_ms=seen["p99_ms"],
-        function_cpu_ms=(after[0] - before[0]) * 1000 / count,
-        platform_cpu_ms=(after[1] - before[1]) * 1000 / count,
+        cpu_ms={name: (after[name] - before[name]) * 1000 / count for name in processes},
+        function=measure.function,
         wrong=_wrong(seen, measure),
     )
 
