@@ -3,9 +3,11 @@
 import random
 import uuid
 from collections import Counter
+from datetime import timedelta
 from functools import partial
 
 from common.executions import queries
+from common.outbox import queries as outbox
 from tests.concurrency.racing import Act, race
 from tests.factories import Offer, make_consumer
 from tests.steps import Steps
@@ -39,6 +41,18 @@ def test_only_one_of_two_sweeps_claims_a_row(steps: Steps, offer: Offer) -> None
     assert len(claimed) == len(set(claimed)) == 40
     assert set(claimed) == started
     assert all(len(claim) <= 30 for claim in claims)
+
+
+def test_a_sweep_does_not_wait_for_another_ones_claim_nor_take_it_too(
+    steps: Steps, offer: Offer, consumer: uuid.UUID
+) -> None:
+    first, second, third = [steps.start(offer, consumer) for _ in range(3)]
+    with steps.db.engine.connect() as uncommitted:
+        claimed = outbox.claim(uncommitted, older_than=timedelta(0), limit=2, now=steps.now)
+        assert set(claimed) == {first, second}
+        assert steps.claim(older_than=0) == [third]
+        uncommitted.rollback()  # the sweep died: its claim never was
+    assert set(steps.claim(older_than=0)) == {first, second}
 
 
 def test_cleaning_up_from_many_processes_at_once_is_harmless(steps: Steps, offer: Offer) -> None:
