@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import math
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -105,14 +107,20 @@ def start_test(tools: Tools, model: Runnable, *, inputs: dict[str, Any]) -> Star
     """
     payload = build_payload(model.input_schema, model.overrides, inputs)
     new = _terms(model, kind="TEST", inputs=inputs, payload=payload) | {"price": 0, "fee": 0}
-    with _refusals(0), tools.db.step() as connection:
-        return queries.start_test(
-            connection,
-            new,
-            fingerprint=_hash(str(model.model_id), payload),
-            quota=tools.settings.test_runs_per_day,
-            now=tools.clock.now(),
-        )
+    now = tools.clock.now()
+    try:
+        with tools.db.step() as connection:
+            return queries.start_test(
+                connection,
+                new,
+                fingerprint=_hash(str(model.model_id), payload),
+                quota=tools.settings.test_runs_per_day,
+                now=now,
+            )
+    except DBAPIError as error:
+        if sqlstate(error) == "P0429":
+            raise TestQuotaUsed(retryAfterSeconds=_seconds_of_day_left(now)) from None
+        raise
 
 
 def _terms(
@@ -135,6 +143,12 @@ def _terms(
         "inputs": inputs,
         "payload": payload,
     }
+
+
+def _seconds_of_day_left(now: datetime) -> int:
+    """The quota is per day of UTC, like the database's clock."""
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return math.ceil((midnight - now).total_seconds())
 
 
 def _hash(*parts: Any) -> bytes:
@@ -163,8 +177,6 @@ def _refusals(price: int) -> Iterator[None]:
                 raise ModelChanged from None
             case "P0422":
                 raise IdempotencyKeyReused from None
-            case "P0429":
-                raise TestQuotaUsed from None
         raise
 
 
