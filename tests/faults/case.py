@@ -244,6 +244,11 @@ class Case:
         """The states of all attempts, oldest first."""
         return [row.state for row in self.world.sql("SELECT state FROM attempts ORDER BY begun_at")]
 
+    def polls(self) -> int:
+        """How often RunPod was asked for the newest attempt's job."""
+        (row,) = self.world.sql("SELECT polls FROM attempts ORDER BY begun_at DESC LIMIT 1")
+        return int(row.polls)
+
     # -- what must be true after any fault
 
     def audit(self) -> None:

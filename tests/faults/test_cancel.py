@@ -225,3 +225,20 @@ def test_cancel_and_submit_at_once_leave_no_job_behind(case: Case) -> None:
     assert {case.ended(run, within=60)["status"] for run in runs} == {"CANCELLED"}
     case.world.sweep()
     assert {job["status"] for job in case.jobs()} <= {"CANCELLED"}
+
+
+def test_cancel_without_effect_is_repeated_twice_a_minute_however_long_the_run_is(
+    patient_case: Case,
+) -> None:
+    case = patient_case
+    case.works_for(500)
+    case.fault("F16")
+    run = case.run()
+    case.world.advance(400)
+    case.cancel(run)
+    before = case.polls()
+
+    case.world.advance(35, step=5)
+
+    assert case.polls() > before
+    assert case.ended(run, within=120)["status"] == "COMPLETED"
