@@ -35,13 +35,12 @@ class Request:
     execution_id: str | None = None
     refused: bool = False
     cancelled_at: float | None = None
-    asking: int = 0
-    shown: list[str] = field(default_factory=list)
+    shown: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def final(self) -> str | None:
         """The terminal status that the consumer was told of, if any."""
-        return self.shown[-1] if self.shown and self.shown[-1] not in RANKS else None
+        return next((status for _, status in self.shown if status not in RANKS), None)
 
 
 class Crowd:
@@ -92,7 +91,7 @@ class Crowd:
         if request.execution_id not in (None, execution_id):
             self._wrong(request, "one key started two runs")
         request.execution_id = execution_id
-        self._told(request, answer.data["status"])
+        self._told(request, answer)
 
     def _cancel(self, request: Request, number: int) -> None:
         if request.execution_id is None:
@@ -102,7 +101,7 @@ class Crowd:
             self._steps.scheduler.at(2.0 * number, self._cancel, request, number + 1)
         elif answer.ok:
             request.cancelled_at = self._steps.scheduler.seconds
-            self._told(request, answer.data["status"])
+            self._told(request, answer)
         elif answer.status != 409 and not answer.broken:
             self._wrong(request, f"a cancel was answered {answer.status}")
 
@@ -112,23 +111,19 @@ class Crowd:
         sync = "?sync=true" if self._steps.dice.rng.random() < 0.5 else ""
         answer = self._ask(request, "GET", f"{API}/runs/{request.execution_id}/status{sync}")
         if answer.ok:
-            self._told(request, answer.data["status"])
+            self._told(request, answer)
         elif not answer.broken:
             self._wrong(request, f"a look was answered {answer.status}")
 
-    def _told(self, request: Request, status: str) -> None:
-        """What was shown before must still be true: an end is final, and nothing goes back.
-
-        Of two answers that overtake each other on their way only the ends can be compared.
-        """
-        if request.final is not None and status != request.final:
-            if status not in RANKS:
-                self._wrong(request, f"{request.final} became {status}")
-            return
-        before = max((RANKS.get(each, 0) for each in request.shown), default=0)
-        if not request.asking and RANKS.get(status, 3) < before:
+    def _told(self, request: Request, answer: Answer) -> None:
+        """An end is final, and nothing goes back behind what was shown before the question."""
+        status = answer.data["status"]
+        if request.final not in (None, status) and status not in RANKS:
+            self._wrong(request, f"{request.final} became {status}")
+        known = (RANKS.get(each, 3) for at, each in request.shown if at <= answer.asked_at)
+        if RANKS.get(status, 3) < max(known, default=0):
             self._wrong(request, f"went back to {status}")
-        request.shown.append(status)
+        request.shown.append((self._steps.scheduler.seconds, status))
 
     def _wrong(self, request: Request, what: str) -> None:
         self.contradictions.append(f"{request.name}: {what}")
@@ -137,10 +132,4 @@ class Crowd:
         self, request: Request, method: str, path: str, body: Any = None, **headers: str
     ) -> Answer:
         token = request.consumer.token
-        request.asking += 1
-        try:
-            return self._doors.call(
-                "marketplace", method, path, body, authorization=token, **headers
-            )
-        finally:
-            request.asking -= 1
+        return self._doors.call("marketplace", method, path, body, authorization=token, **headers)

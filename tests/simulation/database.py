@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from common.db import Database
 from common.settings import Settings
 from tests.simulation.crashes import Steps
+from tests.simulation.invocations import current
 
 
 class MortalDatabase(Database):
@@ -67,6 +68,7 @@ class MortalConnection:
         if fate == "before":
             self._steps.die(self.last, fate)
         lost = self._steps.dice.strikes("database_lost")
+        current().excused |= lost
         if lost and self._steps.dice.rng.random() < 0.5:
             raise _connection_lost()
         answer = call(*args)

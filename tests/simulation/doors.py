@@ -4,11 +4,12 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from tests.simulation import invocations
 from tests.simulation.crashes import Crash, Steps
 
 Function = Callable[[Request], Response]
@@ -20,7 +21,7 @@ class Answer:
 
     status: int
     body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
+    asked_at: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -36,15 +37,6 @@ class Answer:
         return self.body["data"]
 
 
-@dataclass
-class Invocation:
-    """One request being handled; the jobs that it submitted are orphans if it breaks."""
-
-    name: str
-    jobs: list[Any] = field(default_factory=list)
-    alarms: int = 0
-
-
 class Doors:
     """Knocks at functions and watches how they take it."""
 
@@ -52,27 +44,23 @@ class Doors:
         self._steps = steps
         self.functions = functions
         self.answered: Counter[str] = Counter()
-        self.open: list[Invocation] = []
         self.unexpected: list[str] = []
 
     def call(
         self, function: str, method: str, path: str, body: Any = None, **headers: str
     ) -> Answer:
         """One request to its end; a crash is an answer with status 0."""
-        invocation = Invocation(f"{function} {path}")
-        lost_before = self._steps.dice.struck["database_lost"]
-        self.open.append(invocation)
+        invocation = invocations.begin(f"{function} {path}")
+        asked_at = self._steps.scheduler.seconds
         try:
             response = self.functions[function](_request(method, path, body, headers))
-            answer = Answer(response.status_code, _read(response), dict(response.headers))
+            answer = Answer(response.status_code, _read(response), asked_at)
         except Crash:
             answer = Answer(0)
-        finally:
-            self.open.pop()
         if answer.broken:
             for job in invocation.jobs:
                 job.orphaned = True
-        if answer.status >= 500 and self._steps.dice.struck["database_lost"] == lost_before:
+        if answer.status >= 500 and not invocation.excused:
             self.unexpected.append(f"{answer.status} from {method} {function} {path}")
         self.answered[f"{function} {answer.status}"] += 1
         self._steps.scheduler.note(function, method, path.partition("?")[0], answer.status)

@@ -64,6 +64,7 @@ class Installation:
             tasks_target_url="https://tasks.example",
             cleanup_target_url="https://cleanup.example",
             log_level="ERROR",
+            catalogue_seconds=0,  # what is kept goes by the machine's clock
         )
         self.rng = rng
         self.scheduler = Scheduler(rng, trace)

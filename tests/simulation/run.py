@@ -82,7 +82,7 @@ class _Run:
         place.weather.begin()
         scheduler.at(60.0, self._watch)
         scheduler.run(until=self._over)
-        self._broken += self._oracle.end()
+        self._broken = self._broken or place.doors.unexpected or self._oracle.end()
         runpod = place.runtime.sim_runpod
         tally = {
             **self._oracle.tally(),
@@ -106,7 +106,7 @@ class _Run:
         """Every click and every present. Some consumers are poor, so that credits run out."""
         place, rng = self._place, self._place.rng
         for consumer in place.consumers:
-            rich = rng.random() < 0.9
+            rich = rng.random() < 0.8
             place.staff.plan_grant(consumer, 100_000 if rich else 200, rng.uniform(0, 30))
             place.staff.plan_grant(consumer, rng.randrange(1, 500), rng.uniform(0, self._span))
         for number in range(self._executions):
@@ -116,12 +116,12 @@ class _Run:
             place.crowd.plan(request, 30.0 + rng.uniform(0, self._span))
 
     def _watch(self) -> None:
-        """Each minute: how far we are. Each hour: whether the books hold, in the thick of it."""
+        """Each minute: how far we are. Each ten: whether the books hold, in the thick of it."""
         place, now = self._place, self._place.scheduler.seconds
         place.scheduler.at(60.0, self._watch)
         self._progress(min(self._executions, int(now / self._span * self._executions)))
         self._minutes += 1
-        if self._minutes % 60 == 0:
+        if self._minutes % 10 == 0:
             self._broken += self._oracle.books()
         quiet = now > self._span + 30 and not (place.crowd.under_way or place.staff.under_way)
         if quiet and self._settled_at is None and not self._oracle.live():
@@ -132,7 +132,8 @@ class _Run:
         now = self._place.scheduler.seconds
         if self._settled_at is not None:
             return now > self._settled_at + SETTLING_S
-        return bool(self._broken) or now > self._span + 2 * LIFETIME_S
+        wrong = self._broken or self._place.doors.unexpected
+        return bool(wrong) or now > self._span + 2 * LIFETIME_S
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Virtual time: one heap of events, ties and chances decided by the seed alone.
 
-Handlers run in one thread, but not one after the other: while one waits for the outside world,
-`pass_time` lets what else is due happen inside that wait, as other processes would.
+Every event is a greenlet, so that handlers run as processes do: while one waits for the outside
+world, `pass_time` lets others go on, in any order and for as long as they like. All of it is one
+thread, and only one greenlet runs at a time.
 """
 
 import hashlib
@@ -11,9 +12,13 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TextIO
 
-from tests.factories import NOW
+from greenlet import (
+    GreenletExit,
+    getcurrent,
+    greenlet,
+)
 
-MAX_NESTED = 4
+from tests.factories import NOW
 
 
 class Scheduler:
@@ -23,9 +28,9 @@ class Scheduler:
         self.rng = rng
         self.seconds = 0.0
         self.events = 0
-        self._heap: list[tuple[float, float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._hub = getcurrent()
+        self._heap: list[tuple[float, float, int, greenlet, tuple[Any, ...]]] = []
         self._pushed = 0
-        self._depth = 0
         self._digest = hashlib.sha256()
         self._trace = trace
 
@@ -40,21 +45,24 @@ class Scheduler:
 
     def at(self, delay: float, action: Callable[..., None], *args: Any) -> None:
         """Plans an event; which of two at the same time comes first is a matter of chance."""
-        self._pushed += 1
-        due = self.seconds + max(delay, 0.0)
-        heapq.heappush(self._heap, (due, self.rng.random(), self._pushed, action, args))
+        self._push(delay, greenlet(action, parent=self._hub), args)
 
     def run(self, *, until: Callable[[], bool]) -> None:
         """Plays events in order until there are none or `until` says so."""
         while self._heap and not until():
-            self._play()
+            self.seconds, _, _, event, args = heapq.heappop(self._heap)
+            self.events += 1
+            event.switch(*args)
+        self._leave()
 
     def pass_time(self, seconds: float) -> None:
-        """The caller waits; others go on meanwhile. What they do may take them past the wait."""
-        end = self.seconds + seconds
-        while self._depth < MAX_NESTED and self._heap and self._heap[0][0] <= end:
-            self._play()
-        self.seconds = max(self.seconds, end)
+        """The caller waits while others go on."""
+        current = getcurrent()
+        if current is self._hub:  # nothing else has begun yet
+            self.seconds += seconds
+            return
+        self._push(seconds, current, ())
+        self._hub.switch()
 
     def note(self, *words: Any) -> None:
         """Adds a line to the record of the run, whose digest tells two runs apart."""
@@ -67,12 +75,13 @@ class Scheduler:
     def digest(self) -> str:
         return self._digest.hexdigest()
 
-    def _play(self) -> None:
-        due, _, _, action, args = heapq.heappop(self._heap)
-        self.seconds = max(self.seconds, due)
-        self.events += 1
-        self._depth += 1
-        try:
-            action(*args)
-        finally:
-            self._depth -= 1
+    def _push(self, delay: float, event: greenlet, args: tuple[Any, ...]) -> None:
+        self._pushed += 1
+        due = self.seconds + max(delay, 0.0)
+        heapq.heappush(self._heap, (due, self.rng.random(), self._pushed, event, args))
+
+    def _leave(self) -> None:
+        """Ends what still waits in the middle of something, so that nothing outlives the run."""
+        for _, _, _, event, _ in self._heap:
+            if event:
+                event.throw(GreenletExit)

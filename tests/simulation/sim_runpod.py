@@ -9,6 +9,7 @@ from common.boundary import assert_no_session
 from common.gateways.runpod import RunPod
 from tests.simulation.crashes import Steps
 from tests.simulation.doors import Doors
+from tests.simulation.invocations import current
 from tests.simulation.jobs import Job, draw_job
 from tests.simulation.sim_webhooks import SimWebhooks
 
@@ -31,7 +32,7 @@ class SimRunPod(RunPod):
 
     def __init__(self, steps: Steps, doors: Doors) -> None:
         super().__init__("https://runpod.example/v2", "a-key", attempts=1)
-        self._steps, self._doors = steps, doors
+        self._steps = steps
         self.webhooks = SimWebhooks(steps, doors)
         self.jobs: dict[str, Job] = {}
         self.of_request: dict[str, list[Job]] = {}
@@ -54,7 +55,7 @@ class SimRunPod(RunPod):
     def _run(self, endpoint: str, order: dict[str, Any], timeout_s: float) -> Exchange:
         scheduler, dice = self._steps.scheduler, self._steps.dice
         fault = dice.one_of(*SUBMIT_FAULTS)
-        if not self._doors.open[-1].alarms:
+        if not current().alarms:
             self.unguarded.append(f"POST /run of {order['input']['prompt']} without an alarm")
         scheduler.pass_time(dice.rng.uniform(0.02, 0.2))
         if fault == "submit_unreachable":
@@ -91,7 +92,7 @@ class SimRunPod(RunPod):
             self.unjustified.append(job.request)
         earlier.append(job)
         self.jobs[job.id] = job
-        self._doors.open[-1].jobs.append(job)
+        current().jobs.append(job)
         scheduler.note("job", number, job.request, job.fate)
         if job.ends < float("inf"):
             scheduler.at(job.ends - scheduler.seconds, self._end, job)

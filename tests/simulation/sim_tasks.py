@@ -4,6 +4,7 @@ from common.boundary import assert_no_session
 from common.gateways.tasks import TaskNotCreated, Wake
 from tests.simulation.crashes import Steps
 from tests.simulation.doors import Doors
+from tests.simulation.invocations import current
 
 TOKEN = "Bearer the-queue"
 DELIVERIES = 5
@@ -17,7 +18,7 @@ class SimTasks:
 
     def create(self, wake: Wake) -> None:
         assert_no_session()
-        self._doors.open[-1].alarms += 1
+        current().alarms += 1
         self._steps.take("tasks.create", lambda: self._create(wake))
 
     def _create(self, wake: Wake) -> None:

@@ -51,7 +51,7 @@ class SimWebhooks:
 
     def _forge(self, address: str, lie: dict[str, Any], kind: str) -> None:
         status = self._post(address, lie)
-        if kind == "wrong token" and status not in (0, 404, 500):
+        if kind == "wrong token" and 200 <= status < 300:
             self.believed.append(f"a webhook with a wrong token was answered {status}")
 
     def _send(self, address: str, body: dict[str, Any], attempt: int) -> None:
