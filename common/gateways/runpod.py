@@ -71,8 +71,8 @@ class RunPod:
         api_key: str,
         *,
         connect_timeout_s: float = 3.0,
-        submit_timeout_s: float = 20.0,
-        read_timeout_s: float = 10.0,
+        submit_timeout_s: float = 10.0,
+        read_timeout_s: float = 5.0,
         attempts: int = 3,
     ) -> None:
         if not api_key.isascii() or not api_key.isprintable():

@@ -14,8 +14,6 @@ from common.gateways.errors import GatewayError
 from common.settings import Settings
 
 CONNECT_TIMEOUT_S = 3.0
-READ_TIMEOUT_S = 30.0
-_TIMEOUT = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
 # Names follow from contents, so what was read once never changes.
 _CACHE_CONTROL = "private, max-age=31536000, immutable"
 
@@ -28,12 +26,16 @@ class Storage:
     """One client per process, built on first use; the bucket is OUTPUT_BUCKET.
 
     Each call is repeated on passing trouble for `patience_s` at most: a callback has 10 s to answer
-    (runpod.md 2.4), and whoever gives up is called again.
+    (runpod.md 2.4), and whoever gives up is called again. `answer_s` is how long a storage that
+    says nothing is waited for.
     """
 
-    def __init__(self, settings: Settings, *, patience_s: float = 6.0) -> None:
+    def __init__(
+        self, settings: Settings, *, patience_s: float = 6.0, answer_s: float = 10.0
+    ) -> None:
         self._settings = settings
         self._patience_s = patience_s
+        self._timeout = (CONNECT_TIMEOUT_S, answer_s)
 
     def put(self, name: str, content: bytes, content_type: str) -> None:
         """Stores an object unless one of that name is there. Raises StorageUnavailable.
@@ -50,7 +52,7 @@ class Storage:
                     content,
                     content_type=content_type,
                     if_generation_match=0,
-                    timeout=_TIMEOUT,
+                    timeout=self._timeout,
                     retry=self._retry,
                 )
             except PreconditionFailed:
@@ -59,7 +61,7 @@ class Storage:
     def exists(self, name: str) -> bool:
         """Whether there is such an object. Raises StorageUnavailable."""
         with _translated():
-            return bool(self._blob(name).exists(timeout=_TIMEOUT, retry=self._retry))
+            return bool(self._blob(name).exists(timeout=self._timeout, retry=self._retry))
 
     def delete(self, name: str) -> None:
         """Removes an object; one that is gone already is fine. Raises StorageUnavailable."""
@@ -67,7 +69,7 @@ class Storage:
 
         with _translated():
             try:
-                self._blob(name).delete(timeout=_TIMEOUT, retry=self._retry)
+                self._blob(name).delete(timeout=self._timeout, retry=self._retry)
             except NotFound:
                 return
 

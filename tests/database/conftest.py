@@ -1,16 +1,14 @@
 """The database at the other end of a link that can be broken."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import create_engine, make_url, pool, text
 
 from common.db import Database, Patience
 from common.settings import Settings
-from infra.local.fault_proxy import WELL, Fault, Link, Mode
-from infra.local.threaded import in_thread
+from infra.local.fault_proxy import Mode
+from tests.links import BreakableLink, link_to
 
 IMPATIENT = Patience(connect_s=0.4, statement_s=0.5, answer_s=0.8, ping_s=0.3)
 
@@ -18,10 +16,10 @@ IMPATIENT = Patience(connect_s=0.4, statement_s=0.5, answer_s=0.8, ping_s=0.3)
 class BreakableDatabase:
     """What the application uses, what breaks its way there, and the owner's own way."""
 
-    def __init__(self, settings: Settings, link: Link, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, settings: Settings, link: BreakableLink) -> None:
         way = make_url(settings.database_url).set(port=link.port)
         self._direct_url = settings.database_url
-        self._link, self._loop = link, loop
+        self._link = link
         self.db = Database(
             settings.model_copy(
                 update={
@@ -33,15 +31,11 @@ class BreakableDatabase:
             IMPATIENT,
         )
 
-    def impose(self, mode: Mode, **more: int) -> None:
-        """The fault is in force when this returns."""
-        self._impose(Fault(mode, **more))
+    def impose(self, mode: Mode) -> None:
+        self._link.impose(mode)
 
     def mend(self) -> None:
-        self._impose(WELL)
-
-    def _impose(self, fault: Fault) -> None:
-        asyncio.run_coroutine_threadsafe(self._link.impose(fault), self._loop).result(5)
+        self._link.mend()
 
     def backend(self) -> int:
         """The server's process behind the connection that a step gets now."""
@@ -66,15 +60,7 @@ class BreakableDatabase:
 def breakable(settings: Settings) -> Iterator[BreakableDatabase]:
     target = make_url(settings.database_url).port
     assert target is not None
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Link]:
-        link = Link(target)
-        await link.open()
-        yield link
-        link.close()
-
-    with in_thread(opened) as (link, loop):
-        broken = BreakableDatabase(settings, link, loop)
+    with link_to(target) as link:
+        broken = BreakableDatabase(settings, link)
         yield broken
         broken.db.dispose()

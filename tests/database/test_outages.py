@@ -11,8 +11,7 @@ from common.errors import Unavailable
 from common.http.failures import failure_of
 from infra.local.fault_proxy import Mode
 from tests.database.conftest import IMPATIENT, BreakableDatabase
-
-BREAKING = (Mode.BLACK_HOLE, Mode.HALF_CLOSE, Mode.RESET, Mode.REFUSE)
+from tests.links import BREAKING
 
 
 @pytest.mark.parametrize("mode", BREAKING)
