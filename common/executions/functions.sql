@@ -482,10 +482,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT count(*) FROM gone;
 $$;
 
--- Idempotency keys are remembered for a day.
+-- Idempotency keys are remembered for a day, and as long as the run they started is alive.
 CREATE OR REPLACE FUNCTION idempotency_keys_forget(p_now timestamptz) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  WITH gone AS (DELETE FROM idempotency_keys WHERE created_at < p_now - interval '1 day'
+  WITH gone AS (DELETE FROM idempotency_keys k WHERE k.created_at < p_now - interval '1 day'
+                   AND NOT EXISTS (SELECT FROM executions e
+                                    WHERE e.id = k.execution_id AND e.phase <> 'done')
                 RETURNING 1)
   SELECT count(*) FROM gone;
 $$;

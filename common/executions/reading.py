@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from common.credits.service import whole_credits
-from common.errors import ExecutionNotFound
+from common.errors import ExecutionNotFound, Unavailable
 from common.executions import queries
 from common.executions.outputs import present_output
 from common.executions.queries import AnyRow
@@ -22,6 +22,7 @@ from common.executions.schemas import (
     RunStatus,
 )
 from common.executions.tools import Tools
+from common.gateways.errors import GatewayError
 from common.http import Page
 from common.http.wire import iso_milliseconds
 
@@ -33,12 +34,18 @@ class Sign(Protocol):
 
 
 def signer(tools: Tools) -> Sign:
-    """Signs for as long as OUTPUT_URL_SECONDS says."""
+    """Signs for as long as OUTPUT_URL_SECONDS says.
+
+    The function it makes raises Unavailable when nothing can be signed at the moment.
+    """
 
     def sign(name: str) -> tuple[str, str]:
         life = tools.settings.output_url_seconds
         ends = iso_milliseconds(tools.clock.now() + timedelta(seconds=life))
-        return tools.storage.signed_url(name, ttl_s=life), ends
+        try:
+            return tools.storage.signed_url(name, ttl_s=life), ends
+        except GatewayError:
+            raise Unavailable from None
 
     return sign
 

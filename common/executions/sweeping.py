@@ -47,7 +47,7 @@ def sweep(tools: Tools) -> Swept:
     for execution_id in [*relay, *(other for other in due if other not in relayed)]:
         path: Literal["/submit", "/poll"] = "/submit" if execution_id in relayed else "/poll"
         if execution_id not in moved and not set_alarm(tools, path, execution_id, now):
-            watch(tools, execution_id)
+            _move(tools, execution_id)
     woken = len(relayed.union(due)) - len(relay)
     return Swept(len(relay), woken, send_cancels(tools), folded)
 
@@ -57,9 +57,17 @@ def _moved_by_hand(tools: Tools, stuck: list[uuid.UUID]) -> set[uuid.UUID]:
     for execution_id in stuck:
         if tools.clock.now() < ends_at:
             log.warning("alarms do not help", executionId=str(execution_id))
-            watch(tools, execution_id)
+            _move(tools, execution_id)
             moved.add(execution_id)
     return moved
+
+
+def _move(tools: Tools, execution_id: uuid.UUID) -> None:
+    """One execution that cannot be moved must not keep the sweep from all the others."""
+    try:
+        watch(tools, execution_id)
+    except Exception as error:
+        log.error("execution not moved", exception=error, executionId=str(execution_id))
 
 
 def audit(tools: Tools) -> int:

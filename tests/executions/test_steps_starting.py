@@ -120,6 +120,16 @@ def test_a_key_is_remembered_for_a_day(steps: Steps, offer: Offer, consumer: uui
         assert steps.started(offer, consumer, key="mine").outcome == outcome
 
 
+def test_a_key_is_remembered_as_long_as_its_run_is_alive(
+    steps: Steps, offer: Offer, consumer: uuid.UUID
+) -> None:
+    steps.start(offer, consumer, key="mine")
+    steps.wait(2 * 86_400)
+    with steps.db.step() as connection:
+        queries.forget(connection, steps.now)
+    assert steps.started(offer, consumer, key="mine").outcome == "replayed"
+
+
 def test_test_runs_cost_nothing_and_move_nothing(steps: Steps, offer: Offer) -> None:
     execution = steps.started_test(offer).execution_id
     attempt = steps.begin(execution)
