@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# With the characters that turn the direction of all that follows on a page.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _CONTROL_IN_PARAGRAPHS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -29,6 +30,8 @@ def is_https_url(text: str) -> bool:
 def _line(text: str) -> str:
     if not is_line(text):
         raise ValueError("must be one line without control characters")
+    if text and not any(letter.isprintable() and not letter.isspace() for letter in text):
+        raise ValueError("must have something to see in it")
     return text
 
 

@@ -19,7 +19,7 @@ add_health(app, runtime)
 @app.route("GET", "/", guard=None)
 def root(_call: Call[None, None, None]) -> JsonObject:
     """Says what lives here."""
-    endpoints = {"auth": "/auth", "models": "/models", "runs": "/runs", "credits": "/credits"}
+    endpoints = {"auth": "/auth", "models": "/models", "runs": "/runs"}
     return {"message": "Tarsify marketplace", "version": "v1", "endpoints": endpoints}
 
 

@@ -115,3 +115,12 @@ def test_answers_list_every_field_as_required_and_moments_as_moments(function: s
         for field, kind in schema.get("properties", {}).items():
             if field.endswith("At") and name not in inputs:
                 assert "date-time" in json.dumps(kind), (name, field)
+
+
+@pytest.mark.parametrize("function", ["marketplace", "studio"])
+def test_a_root_names_only_groups_that_exist(function: str) -> None:
+    app = APPS[function]
+    root, _ = app.table.match("GET", "/")
+    paths = [route.path for route in app.table]
+    for group in root.handler(None)["endpoints"].values():
+        assert [path for path in paths if path.startswith(group)], group
