@@ -31,6 +31,7 @@ class In(BaseModel):
         validate_by_alias=True,
         extra="forbid",
         str_strip_whitespace=True,
+        defer_build=True,  # at a function's first use of it, not at its cold start
     )
 
 
@@ -49,4 +50,5 @@ class Out(BaseModel):
         validate_by_alias=True,
         from_attributes=True,
         ser_json_inf_nan="null",
+        defer_build=True,
     )
