@@ -24,6 +24,7 @@ _MAX_DEPTH = 64
 _MAX_REPORTED = 50
 _MAX_FIELD_NAME = 200
 _CHUNK = 64 * 1024
+_NUMBERS = (int, float)  # a tuple: a union is built anew each time, and this runs per element
 # Beyond this a JSON number is Infinity to JavaScript and to most other readers.
 _LARGEST_NUMBER = int(1.7976931348623157e308)
 
@@ -126,7 +127,7 @@ def _check_storable(value: Any, depth: int = 0) -> None:
     if isinstance(value, str):
         if not storable(value):
             raise MalformedBody("Text must not contain NUL or unpaired surrogates.")
-    elif isinstance(value, int | float):
+    elif isinstance(value, _NUMBERS):
         if not _finite(value):
             raise MalformedBody("A number is too large.")
     elif isinstance(value, dict):

@@ -1,7 +1,10 @@
 """The compatibility rules K1 to K17 of the contract, one or more tests each."""
 
 import http.client
+import posixpath
+import re
 import threading
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +27,7 @@ from tests.contract.studio_client import (
 from tests.http.functions import APPS
 from tests.world import PROMPT_SCHEMA, World
 
+ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ME = "/api/studio/auth/me"
 PROFILE = "/api/studio/auth/profile"
 MODELS = "/api/studio/tars-models"
@@ -210,6 +214,39 @@ def test_k10_every_item_of_every_list_has_readable_dates(world: World, ada: Stud
     new_model(world, ada)
     for model in listed(ada.get(MODELS)):
         assert shown_date(model["createdAt"]) <= shown_date(model["updatedAt"])
+
+
+def moments(value: Any) -> Iterator[Any]:
+    """Every value whose name says that it is a moment, wherever it stands."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name.endswith("At") or name == "timestamp":
+                yield item
+            else:
+                yield from moments(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from moments(item)
+
+
+def test_k10_every_moment_in_every_answer_has_milliseconds_and_z(
+    world: World, ada: StudioClient
+) -> None:
+    model, consumer = world.model(), world.consumer(credits_=100)
+    run = world.run(consumer, model)
+    world.ended(consumer, run)
+    answers = {
+        "consumer": (consumer, ["auth/me", "runs", f"runs/{run}", f"runs/{run}/status", "models"]),
+        "public": (consumer, [f"models/{model.slug}", "../../health", "../../health/ready"]),
+        "developer": (model.developer, ["../studio/auth/me", "../studio/tars-models"]),
+        "staff": (world.staff, ["../admin/endpoints", "../admin/base-models"]),
+    }
+    for caller, paths in answers.values():
+        for path in paths:
+            address = posixpath.normpath(f"/api/marketplace/{path}")
+            found = [each for each in moments(caller.ok("GET", address)) if each is not None]
+            assert found, address
+            assert [each for each in found if not ISO.fullmatch(each)] == [], address
 
 
 def test_k11_every_mutation_sent_twice_is_done_once(world: World, ada: StudioClient) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from common.http import App
+from common.http.openapi import document
 from tests.http.functions import APPS
 from tests.world import Caller, Model, World
 
@@ -146,6 +148,18 @@ for _kind in (SIGNED_IN_DEVELOPER, DEVELOPER, OWN_MODEL, STAFF):
 REFUSED[STAFF]["suspended developer"] = NOT_STAFF
 
 
+def documented(app: App) -> dict[str, set[str]]:
+    """The statuses that an operation may answer, by its row; aliases are not documented."""
+    return {
+        f"{method.upper()} {path.replace('{', '<').replace('}', '>')}": set(operation["responses"])
+        for path, item in document(app)["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+DOCUMENTED = {name: documented(app) for name, app in APPS.items()}
+
+
 @dataclass
 class Place:
     """A world with an owner, whose things everybody tries to reach."""
@@ -210,6 +224,8 @@ def answered(place: Place, function: str, row: str, person: str) -> Answer | Non
     filled = PREFIX[function] + fill(place, path)
     body: dict[str, Any] | None = {} if method in {"POST", "PUT", "PATCH"} else None
     response = caller(place, person).call(method, filled, body)
+    status = str(response.status_code)
+    assert status in DOCUMENTED[function].get(row, {status}), (row, person, response.text)
     assert response.status_code < 500, (row, person, response.text)
     if response.ok:
         return None
