@@ -60,7 +60,8 @@ class Faults:
     webhook_slow: float = 0.10
     webhook_forged: float = 0.05
 
-    # Consumers: per run.
+    # Consumers: the first per consumer, the others per run.
+    consumer_poor: float = 0.1
     answer_lost: float = 0.01
     start_repeated: float = 0.05
     consumer_cancels: float = 0.06

@@ -153,17 +153,18 @@ MUTATIONS = (
     Mutation(
         "a hold beyond the balance, the database still refuses",
         changes=_money("AND NOT frozen AND posted - pending >= p_amount;", "AND NOT frozen;"),
+        more={"consumer_poor": 0.8},
     ),
     Mutation(
         "a hold beyond the balance",
         changes=_money("AND NOT frozen AND posted - pending >= p_amount;", "AND NOT frozen;"),
         dropped=("ALTER TABLE ledger.account_state DROP CONSTRAINT never_overdrawn",),
+        more={"consumer_poor": 0.8},
     ),
     Mutation(
         "a repeated grant is given again",
         changes=_money("SELECT post('grant', p_ref,", "SELECT post('grant', gen_random_uuid(),"),
-        more={"crash": 0.15},
-        executions=100,
+        more={"crash": 0.1},
     ),
     Mutation(
         "idempotency key ignored",
@@ -175,6 +176,7 @@ MUTATIONS = (
             "IF e.phase IS DISTINCT FROM 'waiting' OR e.next_check_at > p_now OR e.attempts >= 3",
             "IF e.phase = 'done' OR e.attempts >= 3",
         ),
+        more={"overtaken": 0.4, "submit_rate_limited": 0.4},
     ),
     Mutation(
         "a fourth attempt",
@@ -223,7 +225,7 @@ MUTATIONS = (
         "expiry ignored",
         changes=_steps("IF p_now >= e.expires_at THEN", "IF false THEN"),
         more={"job_mute": 0.4},
-        executions=60,
+        executions=20,
     ),
     Mutation(
         "want_cancel never noted",
@@ -244,8 +246,8 @@ MUTATIONS = (
     Mutation(
         "a cancelled run is tried again",
         changes=_steps(
-            "IF e.cancel_requested THEN\n    PERFORM execution_finish(e.id, 'CANCELLED', NULL, NULL, NULL, p_now);\n    RETURN",
-            "IF false THEN\n    RETURN",
+            "  IF e.cancel_requested THEN\n    PERFORM execution_finish",
+            "  IF false THEN\n    PERFORM execution_finish",
         ),
         more={"consumer_cancels": 0.6},
     ),
@@ -262,8 +264,8 @@ MUTATIONS = (
     Mutation(
         "the wire status goes back",
         changes=_steps(
-            "WHEN execution_status_rank(p_seen) > execution_status_rank(status)\n                  THEN p_seen ELSE status END",
-            "WHEN true THEN p_seen ELSE status END",
+            "WHEN execution_status_rank(p_seen) > execution_status_rank(status)",
+            "WHEN true",
         ),
         more={"job_platform_retry": 0.9},
     ),

@@ -106,8 +106,8 @@ class _Run:
         """Every click and every present. Some consumers are poor, so that credits run out."""
         place, rng = self._place, self._place.rng
         for consumer in place.consumers:
-            rich = rng.random() < 0.8
-            place.staff.plan_grant(consumer, 100_000 if rich else 200, rng.uniform(0, 30))
+            poor = place.dice.strikes("consumer_poor")
+            place.staff.plan_grant(consumer, 200 if poor else 100_000, rng.uniform(0, 30))
             place.staff.plan_grant(consumer, rng.randrange(1, 500), rng.uniform(0, self._span))
         for number in range(self._executions):
             consumer, model = rng.choice(place.consumers), rng.randrange(len(PRICES))
@@ -133,7 +133,7 @@ class _Run:
         if self._settled_at is not None:
             return now > self._settled_at + SETTLING_S
         wrong = self._broken or self._place.doors.unexpected
-        return bool(wrong) or now > self._span + 2 * LIFETIME_S
+        return bool(wrong) or now > self._span + LIFETIME_S + 1000
 
 
 @contextmanager
