@@ -49,7 +49,7 @@ ELSEWHERE = {
         "faults/test_cancel.py",
         "test_cancel_callback_and_poll_at_once_settle_once",
     ),
-    29: (
+    29: (  # its last part; a limit for each person comes with the rate limits
         "faults/test_jobs.py",
         "test_endpoint_scaled_to_0_times_out_with_a_release",
     ),
