@@ -93,9 +93,9 @@ class Course:
         self, platform: Platform, *, rate: float, seed: int, tell: Callable[[str], None]
     ) -> None:
         self._platform, self._tell = platform, tell
-        self._market: Market = furnish(platform)
+        self.market: Market = furnish(platform)
         self._moods = Moods(platform, seed)
-        self.load = Load(platform.url, self._market, rate=rate, seed=seed)
+        self.load = Load(platform.url, self.market, rate=rate, seed=seed)
         self._outcome = Outcome(seed)
         self._began = time.monotonic()
 
@@ -174,7 +174,7 @@ class Course:
         retried = books.rows("SELECT count(*) FROM executions WHERE attempts > 1")
         outcome.retried = int(retried[0][0])
         self._count_stragglers()
-        outcome.broken = broken_rules(books, self._market, clicks)
+        outcome.broken = broken_rules(books, self.market, clicks)
         self._judge_service()
         return outcome
 
