@@ -171,14 +171,6 @@ MUTATIONS = (
         changes=_steps("IF p_key IS NOT NULL THEN", "IF false THEN"),
     ),
     Mutation(
-        "begin_attempt without compare-and-set",
-        changes=_steps(
-            "IF e.phase IS DISTINCT FROM 'waiting' OR e.next_check_at > p_now OR e.attempts >= 3",
-            "IF e.phase = 'done' OR e.attempts >= 3",
-        ),
-        more={"overtaken": 0.4, "submit_rate_limited": 0.4},
-    ),
-    Mutation(
         "a fourth attempt",
         changes=(
             Change(EXECUTIONS, "e.attempts >= 3\n", "e.attempts >= 4\n"),

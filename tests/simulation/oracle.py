@@ -79,7 +79,7 @@ _WALLETS = """
   SELECT owner_id::text AS owner, posted, pending FROM ledger.balance WHERE kind = 'wallet'
 """
 _ATTEMPTS = """
-  SELECT e.inputs->>'prompt' AS request, a.job_id, a.begun_at, e.finished_at
+  SELECT e.inputs->>'prompt' AS request, a.job_id, a.begun_at, e.finished_at, e.status
     FROM attempts a JOIN executions e ON e.id = a.execution_id ORDER BY a.begun_at, a.id
 """
 _ALL_ACCOUNTS = "SELECT coalesce(sum(posted), 0)::bigint FROM ledger.balance"
@@ -126,7 +126,25 @@ class Oracle:
         late = self._rows(
             "SELECT count(*) FROM execution_events WHERE effect IN ('late', 'stale', 'mismatch')"
         )
-        return {**dict(map(tuple, counted)), "attempts": attempts, "ignored": late[0][0]}
+        return {
+            **dict(map(tuple, counted)),
+            "attempts": attempts,
+            "late, stale or mismatched reports": late[0][0],
+            "good results not delivered": self._wasted(),
+        }
+
+    def _wasted(self) -> int:
+        """Good results, of jobs that we knew in time, of runs that ended without one.
+
+        None is lost without a cause: a job that stays unknown for too long, progress that is told
+        over its result, a long outage of the storage.
+        """
+        jobs, wasted = self._place.runtime.sim_runpod.jobs, 0
+        for each in self._rows(_ATTEMPTS):
+            job = jobs.get(each.job_id or "")
+            if job and job.good and job.over == job.ends and each.status in {"FAILED", "TIMED_OUT"}:
+                wasted += job.ends + 5 < _seconds(each.finished_at)
+        return wasted
 
     def _never_rows(self) -> Iterator[str]:
         for promise, query in _NEVER_ROWS.items():
