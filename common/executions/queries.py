@@ -324,6 +324,14 @@ _STATUS = text(
 )
 
 
+_STATUS_FOR = text(
+    "SELECT c.suspended_at, e.id, e.status, e.error_code, e.error_message, e.finished_at, "
+    "e.execution_ms, e.output FROM consumers c "
+    "LEFT JOIN executions e ON e.id = :execution AND e.consumer_id = c.id "
+    "WHERE c.firebase_uid = :uid"
+)
+
+
 def of_consumer(
     connection: Connection, execution_id: uuid.UUID, consumer_id: uuid.UUID
 ) -> AnyRow | None:
@@ -338,6 +346,11 @@ def status_of(
     """The few columns that a waiting client asks for again and again."""
     parameters = {"execution": execution_id, "consumer": consumer_id}
     return connection.execute(_STATUS, parameters).first()
+
+
+def status_for(connection: Connection, execution_id: uuid.UUID, uid: str) -> AnyRow | None:
+    """The same with who asks, in one statement: None for nobody, `id` None for no such run."""
+    return connection.execute(_STATUS_FOR, {"execution": execution_id, "uid": uid}).first()
 
 
 def page_of_consumer(

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from common.credits.service import whole_credits
-from common.errors import ExecutionNotFound, Unavailable
+from common.errors import AccountSuspended, ConsumerNotFound, ExecutionNotFound, Unavailable
 from common.executions import queries
 from common.executions.outputs import present_output
 from common.executions.queries import AnyRow
@@ -71,6 +71,21 @@ def status_row(connection: Connection, execution_id: uuid.UUID, consumer_id: uui
     """A run's state; raises ExecutionNotFound, also for another's."""
     row = queries.status_of(connection, execution_id, consumer_id)
     if row is None:
+        raise ExecutionNotFound
+    return row
+
+
+def status_for(connection: Connection, execution_id: uuid.UUID, uid: str) -> AnyRow:
+    """A run's state for whoever has this Firebase uid, the most frequent question of all.
+
+    Raises ConsumerNotFound, AccountSuspended, or ExecutionNotFound, also for another's.
+    """
+    row = queries.status_for(connection, execution_id, uid)
+    if row is None:
+        raise ConsumerNotFound
+    if row.suspended_at is not None:
+        raise AccountSuspended
+    if row.id is None:
         raise ExecutionNotFound
     return row
 

@@ -7,6 +7,7 @@ from common.executions.reading import (
     run_count,
     shown,
     signer,
+    status_for,
     status_row,
     status_shown,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "signer",
     "start",
     "start_offered",
+    "status_for",
     "status_row",
     "status_shown",
     "submit",

@@ -29,10 +29,11 @@ from common.executions.schemas import (
     RunStatus,
     StatusQuery,
 )
+from common.gateways.identity import Identity
 from common.http import Call, JsonObject, Page, Reply
 from common.http.app import Routes
 from common.runtime import runtime
-from functions.marketplace.guards import consumer_id
+from functions.marketplace.guards import consumer_id, signed_in
 
 routes = Routes()
 # RunPod refuses more than 10 MiB (runpod.md 1.5); JSON around it needs a little room.
@@ -123,21 +124,21 @@ def get_run(call: Call[uuid.UUID, None, None]) -> Execution:
 @routes.route(
     "GET",
     "/runs/<id>/status",
-    guard=consumer_id,
+    guard=signed_in,
     query=StatusQuery,
     out=RunStatus,
     errors=(*CONSUMER_ERRORS, ExecutionNotFound),
     aliases=("/executions/<id>/status",),
 )
-def get_status(call: Call[uuid.UUID, None, StatusQuery]) -> RunStatus:
+def get_status(call: Call[Identity, None, StatusQuery]) -> RunStatus:
     """Shows where a run is; with sync=true the GPU service is asked first."""
     parts, execution_id = runtime(), call.uuid("id")
     with parts.db.step() as connection:
-        found = executions.status_row(connection, execution_id, call.principal)
+        found = executions.status_for(connection, execution_id, call.principal.uid)
     if call.query.sync == "true" and found.finished_at is None:
         executions.refresh(parts, execution_id)
         with parts.db.step() as connection:
-            found = executions.status_row(connection, execution_id, call.principal)
+            found = executions.status_for(connection, execution_id, call.principal.uid)
     return executions.status_shown(found, executions.signer(parts))
 
 
