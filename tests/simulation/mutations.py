@@ -40,7 +40,7 @@ class Mutation:
     dropped: tuple[str, ...] = ()
     vary: Callable[[Installation], None] = lambda _place: None
     more: dict[str, float] = field(default_factory=dict)
-    executions: int = 250
+    executions: int = 150
 
     @property
     def faults(self) -> Faults:
@@ -169,6 +169,7 @@ MUTATIONS = (
     Mutation(
         "idempotency key ignored",
         changes=_steps("IF p_key IS NOT NULL THEN", "IF false THEN"),
+        executions=60,
     ),
     Mutation(
         "a fourth attempt",
@@ -228,14 +229,6 @@ MUTATIONS = (
         more={"job_stuck_in_queue": 0.3, "submit_answer_lost": 0.3, "job_hangs": 0.3},
     ),
     Mutation(
-        "a job found late is not cancelled",
-        changes=_steps(
-            "want_cancel = want_cancel OR (state IN",
-            "want_cancel = want_cancel OR (false AND state IN",
-        ),
-        more={"consumer_cancels": 0.5, "job_hangs": 0.5, "overtaken": 0.3},
-    ),
-    Mutation(
         "a cancelled run is tried again",
         changes=_steps(
             "  IF e.cancel_requested THEN\n    PERFORM execution_finish",
@@ -282,5 +275,9 @@ MUTATIONS = (
     Mutation(
         "a young job's 404 believed", vary=_part("runpod", HastyRunPod), more={"job_hidden": 0.2}
     ),
-    Mutation("settled before its media are stored", vary=_part("storage", HopefulStorage)),
+    Mutation(
+        "settled before its media are stored",
+        vary=_part("storage", HopefulStorage),
+        more={"storage_error": 0.2},
+    ),
 )

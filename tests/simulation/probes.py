@@ -99,6 +99,17 @@ def lets_a_lost_job_win(steps: Steps) -> bool:
     )
 
 
+def stops_a_job_found_late(steps: Steps) -> bool:
+    """POST /run is answered when the attempt was given up: its job is to be cancelled."""
+    consumer = factories.make_consumer(steps.db, credits_=100)
+    execution = steps.start(factories.make_offer(steps.db), consumer)
+    lost = steps.begin(execution)
+    steps.wait(100)
+    steps.tick(execution)
+    steps.submitted(lost)
+    return steps.wanted_cancels() == [lost]
+
+
 def keeps_its_terms(steps: Steps) -> bool:
     """A running execution's price cannot be changed, not even by the owner of the database."""
     execution, _ = _running(steps)
@@ -198,6 +209,17 @@ PROBED = (
             ),
         ),
         lets_a_lost_job_win,
+    ),
+    ProbedMutation(
+        "a job found late is not cancelled",
+        (
+            Change(
+                EXECUTIONS,
+                "want_cancel = want_cancel OR (state IN",
+                "want_cancel = want_cancel OR (false AND state IN",
+            ),
+        ),
+        stops_a_job_found_late,
     ),
     ProbedMutation(
         "terms not frozen",

@@ -10,7 +10,6 @@ from common.settings import Settings
 from tests.simulation.mutating import apply, outcome_of
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.probes import PROBED, ProbedMutation
-from tests.simulation.run import simulate
 from tests.steps import Steps
 
 pytestmark = pytest.mark.timeout(300)
@@ -21,17 +20,6 @@ def test_a_broken_guard_is_noticed_by_the_simulation(mutation: Mutation, databas
     outcome = outcome_of(mutation, database_url)
 
     assert outcome.broken != [], "this mutation survived"
-
-
-@pytest.mark.parametrize(
-    "mutation", [each for each in MUTATIONS if each.more], ids=lambda each: each.name
-)
-def test_with_its_guard_the_same_weather_breaks_nothing(
-    mutation: Mutation, database_url: str
-) -> None:
-    outcome = simulate(database_url, seed=1, executions=mutation.executions, faults=mutation.faults)
-
-    assert outcome.broken == []
 
 
 @pytest.mark.parametrize("mutation", PROBED, ids=lambda each: each.name)

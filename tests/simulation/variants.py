@@ -7,6 +7,7 @@ import json
 import uuid
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Request, Response
 
 from common.executions import queries
@@ -99,13 +100,20 @@ class BelievingCallback:
         self._runtime = place.runtime
 
     def __call__(self, request: Request) -> Response:
+        try:
+            self._believe(request)
+        except DBAPIError:
+            return Response("{}", 503)
+        return Response("{}", 200)
+
+    def _believe(self, request: Request) -> None:
         body = json.loads(request.get_data())
         attempt_id = uuid.UUID(request.path.split("/")[-2])
         runtime = self._runtime
         with runtime.db.step() as connection:
             attempt = queries.attempt_context(connection, attempt_id)
         if attempt is None or attempt.state not in {"intent", "submitted", "lost"}:
-            return Response("{}", 200)
+            return
         stored = {"type": "IMAGE", "outputs": [], "raw": body, "text": None, "seed": None}
         with runtime.db.step() as connection:
             queries.observe(
@@ -117,7 +125,6 @@ class BelievingCallback:
                 details={"output": stored, "retryable": True, "code": "X", "message": "x"},
                 now=runtime.clock.now(),
             )
-        return Response("{}", 200)
 
 
 class OpenCallback:
