@@ -13,8 +13,9 @@ from pathlib import Path
 from rich.console import Console
 
 from infra.fault_runs.playing import Order, play_all
-from infra.fault_runs.report import record, replay_command, show
+from infra.fault_runs.report import checked_out, record, replay_command, show
 from tests.simulation.faults import NAMES
+from tests.simulation.run import Outcome
 from tests.simulation.servers import throwaway_server
 
 
@@ -28,11 +29,19 @@ def main() -> int:
         Order(seed, options.executions, options.crash, tuple(options.fault), options.trace)
         for seed in range(first, first + options.seeds)
     ]
+    commit = checked_out()
+
+    def keep(so_far: list[Outcome]) -> None:
+        """After each seed: a run that is stopped early has told what it found."""
+        if options.record:
+            text = record(orders, so_far, began=began, commit=commit)
+            options.record.write_text(text, encoding="utf-8")
+
     with throwaway_server() as server:
-        outcomes = play_all(server, orders, processes=options.processes, console=console)
+        outcomes = play_all(
+            server, orders, processes=options.processes, console=console, finished=keep
+        )
     show(console, outcomes)
-    if options.record:
-        options.record.write_text(record(orders, outcomes, began=began), encoding="utf-8")
     failed = [each for each in outcomes if each.broken]
     for outcome in failed:
         console.print(f"[red]seed {outcome.seed}: {len(outcome.broken)} broken promises[/red]")

@@ -6,10 +6,12 @@ import multiprocessing
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -40,56 +42,99 @@ class Order:
 
 
 def play_all(
-    server: PostgresServer, orders: list[Order], *, processes: int, console: Console
+    server: PostgresServer,
+    orders: list[Order],
+    *,
+    processes: int,
+    console: Console,
+    finished: Callable[[list[Outcome]], None] = lambda _so_far: None,
 ) -> list[Outcome]:
-    """Plays every order, at most `processes` at once; the outcomes in the order of the orders."""
-    with (
-        _progress(console, sum(order.executions for order in orders)) as advance,
-        ThreadPoolExecutor(processes) as threads,
-    ):
-        return list(threads.map(lambda order: _played(server, order, advance), orders))
+    """Plays every order, `processes` at once; the outcomes in the order of their seeds.
+
+    Every process loads the code once, at the start: a long run is a run of one commit.
+    finished: told after each seed of all outcomes so far.
+    """
+    waiting: SimpleQueue[Order] = SimpleQueue()
+    for order in orders:
+        waiting.put(order)
+    outcomes: dict[int, Outcome] = {}
+    with _progress(console, sum(order.executions for order in orders)) as advance:
+
+        def work(player: Player) -> None:
+            with player:
+                while True:
+                    try:
+                        order = waiting.get_nowait()
+                    except Empty:
+                        return
+                    with database(server, f"seed_{order.seed}") as url:
+                        outcomes[order.seed] = player.play(order, url, advance)
+                    advance(order.seed, order.executions)
+                    finished([outcomes[seed] for seed in sorted(outcomes)])
+
+        with ThreadPoolExecutor(processes) as threads:
+            list(threads.map(work, [Player() for _ in range(processes)]))
+    return [outcomes[seed] for seed in sorted(outcomes)]
 
 
-def _played(server: PostgresServer, order: Order, advance: Advance) -> Outcome:
-    """Waits for a process that plays the order; one that dies has broken its promise too."""
-    context = multiprocessing.get_context("spawn")
-    outcome: Outcome | None = None
-    with database(server, f"seed_{order.seed}") as url:
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_play, args=(order, url, sender), daemon=True)
-        process.start()
-        sender.close()
+class Player:
+    """A process that plays one order after the other."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ours.close()
+        self._process.join()
+
+    def play(self, order: Order, url: str, advance: Advance) -> Outcome:
+        """What came of an order; a process that died has broken its promise too."""
         try:
-            while True:
-                word = receiver.recv()
-                if isinstance(word, int):
-                    advance(order.seed, word)
-                else:
-                    outcome = word
+            self._ours.send((order, url))
+            while isinstance(word := self._ours.recv(), int):
+                advance(order.seed, word)
+        except (EOFError, OSError):
+            return _failure(order, f"the process ended with {self._process.exitcode}")
+        outcome: Outcome = word
+        return outcome
+
+
+def _serve(orders: Connection) -> None:
+    """What the other process does until nobody orders any more."""
+    while True:
+        try:
+            order, url = orders.recv()
         except EOFError:
-            process.join()
-    advance(order.seed, order.executions)
-    return outcome or _failure(order, f"the process ended with {process.exitcode}")
-
-
-def _play(order: Order, url: str, sender: Connection) -> None:
-    """What the other process does."""
-    if order.trace is not None:
-        order.trace.mkdir(parents=True, exist_ok=True)
-        opened = (order.trace / f"seed_{order.seed}.log").open("w", encoding="utf-8")
-    with nullcontext() if order.trace is None else opened as trace:
+            return
         try:
-            outcome = simulate(
-                url,
-                seed=order.seed,
-                executions=order.executions,
-                faults=order.weather,
-                progress=sender.send,
-                trace=trace,
-            )
+            outcome = _play(order, url, orders)
         except Exception:
             outcome = _failure(order, traceback.format_exc())
-    sender.send(outcome)
+        orders.send(outcome)
+
+
+def _play(order: Order, url: str, listener: Connection) -> Outcome:
+    with ExitStack() as files:
+        trace = None
+        if order.trace is not None:
+            order.trace.mkdir(parents=True, exist_ok=True)
+            path = order.trace / f"seed_{order.seed}.log"
+            trace = files.enter_context(path.open("w", encoding="utf-8"))
+        return simulate(
+            url,
+            seed=order.seed,
+            executions=order.executions,
+            faults=order.weather,
+            progress=listener.send,
+            trace=trace,
+        )
 
 
 def _failure(order: Order, reason: str) -> Outcome:

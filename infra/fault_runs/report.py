@@ -35,7 +35,7 @@ def replay_command(order: Order, seed: int) -> str:
     return " ".join(parts)
 
 
-def record(orders: list[Order], outcomes: list[Outcome], *, began: datetime) -> str:
+def record(orders: list[Order], outcomes: list[Outcome], *, began: datetime, commit: str) -> str:
     """The run in Markdown: when, of which commit, under which seeds, and what came of it."""
     first, last = orders[0], orders[-1]
     broken = [f"- seed {each.seed}: {line}" for each in outcomes for line in each.broken]
@@ -44,9 +44,10 @@ def record(orders: list[Order], outcomes: list[Outcome], *, began: datetime) -> 
     lines = [
         f"# Fault simulation of {began:%Y-%m-%d}",
         "",
-        f"- Commit: {_commit()}",
+        f"- Commit: {commit}",
         f"- Began {began:%H:%M} UTC, ended {datetime.now(UTC):%H:%M} UTC",
-        f"- Seeds {first.seed} to {last.seed}, {first.executions} starts each",
+        f"- Seeds {first.seed} to {last.seed}, {first.executions} starts each; "
+        f"{len(outcomes)} of {len(orders)} seeds have ended",
         f"- Crash per step: {first.weather.crash:.0%}; faults: {_named(first)}",
         f"- Again: `{replay_command(first, first.seed).replace('--seeds 1', _seeds(orders))}`",
         f"- Broken promises: {len(broken)}",
@@ -99,7 +100,7 @@ def _seeds(orders: list[Order]) -> str:
     return f"--seeds {len(orders)}"
 
 
-def _commit() -> str:
+def checked_out() -> str:
     """The commit that is checked out, and whether something was changed since."""
     commit = _git("rev-parse", "--short", "HEAD") or "unknown"
     return commit + (
