@@ -134,7 +134,7 @@ def installation() -> Iterator[Installation]:
         settings["PUBLIC_URL"] = platform.function_url("callback")
         try:
             platform.start()
-            platform.supervisor.start([empty_function(platform)])
+            platform.supervisor.start([empty_function(platform), fresh_marketplace(platform)])
             ready = Installation(platform)
             ready.stock()
             ready.run_some()
@@ -151,6 +151,14 @@ def empty_function(platform: Platform) -> Service:
         *("--source", "infra/benchmarks/empty.py", "--host", HOST, "--port", str(port)),
     ]
     return Service("empty", command, port, platform.supervisor.service("marketplace").environment)
+
+
+def fresh_marketplace(platform: Platform) -> Service:
+    """A marketplace that reads the catalogue for each answer, to show what keeping it saves."""
+    usual, port = platform.supervisor.service("marketplace"), free_port()
+    command = [str(port) if part == str(usual.port) else part for part in usual.command]
+    environment = {**usual.environment, "CATALOGUE_SECONDS": "0"}
+    return Service("fresh", command, port, environment)
 
 
 def _published(developer: Caller, base_model_id: str, number: int) -> str:

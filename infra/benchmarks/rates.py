@@ -40,6 +40,8 @@ YARDSTICK = Measure("empty function", "empty", lambda _: [_ROOT_REQUEST], None)
 MEASURES = (
     Measure("browse", "marketplace", Installation.browse, 0.6),
     Measure("detail", "marketplace", Installation.details, 0.6),
+    Measure("browse, never kept", "fresh", Installation.browse, None),
+    Measure("detail, never kept", "fresh", Installation.details, None),
     Measure("run status", "marketplace", Installation.statuses, 0.35),
     Measure("start", "marketplace", Installation.starts, 0.15, 201, ENDLESS),
     Measure(

@@ -21,10 +21,11 @@ Every function runs as in the cloud (functions-framework, one worker, 16 threads
 durable, and functions are called on their own ports, without the front door, as the empty
 function is. Reads and starts come over {CONNECTIONS} kept-open connections, lifecycles {SLOTS} at \
 a time.
+Answers of the public catalogue are kept for CATALOGUE_SECONDS; the lines "never kept" are without.
 ratio: share of the empty function's rate in the same round; median and (best) of all rounds.
 CPU is per answer: of the function's own process, and of every process of the platform and
 PostgreSQL together, without the load generator. CPU share is the empty function's by the
-function's: it bounds the ratio, and does not depend on what else the machine does.
+function's: a second opinion on the ratio that strangers on the machine disturb less.
 Alarms of starts and lifecycles (due 10 s later) are dropped between rounds; the sustained line
 runs long enough for them to ring.
 """
