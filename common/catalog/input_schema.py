@@ -7,7 +7,7 @@ no network (offline), and patterns in linear time, so that no schema can stall a
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,12 @@ def check_input_schema(schema: Any) -> None:
 def errors_in(schema: dict[str, Any], instance: Any, *, prefix: str = "") -> list[FieldError]:
     """Each way the instance breaks the schema, in our words: values are never repeated."""
     return _problems(compiled(_canonical(schema)), instance, prefix=prefix)
+
+
+def checker(schema: dict[str, Any]) -> Callable[[Any], list[FieldError]]:
+    """`errors_in` for one schema and many instances: the schema is not looked at again."""
+    validator = compiled(_canonical(schema))
+    return lambda instance: _problems(validator, instance)
 
 
 def field_schema(schema: dict[str, Any], name: str) -> dict[str, Any]:

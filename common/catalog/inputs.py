@@ -3,23 +3,26 @@
 import copy
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from common.catalog.input_schema import check_input_schema, errors_in, unstorable
+from common.catalog.input_schema import check_input_schema, checker, unstorable
 from common.catalog.overrides import PROMPT, ConfigOverrides, check_overrides, visible_schema
 from common.errors import BodyTooLarge, FieldError, InvalidInputs
 
 __all__ = [
     "ConfigOverrides",
+    "Form",
     "build_payload",
     "check_input_schema",
     "check_overrides",
+    "form_of",
     "visible_schema",
 ]
 
+Checker = Callable[[Any], list[FieldError]]
 # RunPod refuses /run bodies above 10 MiB (runpod.md 1.5); the rest is webhook and policy.
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024 - 16 * 1024
 
@@ -29,13 +32,25 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
-class _Form:
+class Form:
     """What is derived once per version of a model."""
 
     visible: dict[str, Any]
-    base: dict[str, Any]
     presets: dict[str, Any]
     overrides: ConfigOverrides
+    errors_seen: Checker
+    errors_whole: Checker
+
+    def payload(self, inputs: Any) -> dict[str, Any]:
+        """What `build_payload` says."""
+        given = _given(self.visible, inputs)
+        errors = self.errors_seen(given)
+        if errors:
+            raise InvalidInputs.of(errors)
+        payload = self.presets | given | self.overrides.locked_inputs
+        _wrap_prompt(payload, self.overrides)
+        _check_whole(self, payload)
+        return copy.deepcopy(payload)
 
 
 def build_payload(
@@ -54,27 +69,27 @@ def build_payload(
     Raises InvalidInputs naming each refused field; a hidden field is refused in the same words as
     one that does not exist. Raises BodyTooLarge above MAX_PAYLOAD_BYTES.
     """
-    form = _form(_text(schema), (overrides or ConfigOverrides()).model_dump_json())
-    given = _given(form.visible, inputs)
-    errors = errors_in(form.visible, given)
-    if errors:
-        raise InvalidInputs.of(errors)
-    payload = form.presets | given | form.overrides.locked_inputs
-    _wrap_prompt(payload, form.overrides)
-    _check_whole(form, payload)
-    return copy.deepcopy(payload)
+    return form_of(schema, overrides).payload(inputs)
+
+
+def form_of(schema: dict[str, Any], overrides: ConfigOverrides | None) -> Form:
+    """A model's form, for whoever keeps it longer than one start."""
+    return _form(_text(schema), (overrides or ConfigOverrides()).model_dump_json())
 
 
 @lru_cache(maxsize=256)
-def _form(schema_text: str, overrides_text: str) -> _Form:
+def _form(schema_text: str, overrides_text: str) -> Form:
     schema = json.loads(schema_text)
     overrides = ConfigOverrides.model_validate_json(overrides_text)
+    visible = visible_schema(schema, overrides)
+    whole = {**schema, "additionalProperties": False}
     base = {n: own["default"] for n, own in schema["properties"].items() if "default" in own}
-    return _Form(
-        visible=visible_schema(schema, overrides),
-        base={**schema, "additionalProperties": False},
+    return Form(
+        visible=visible,
         presets=base | overrides.default_inputs,
         overrides=overrides,
+        errors_seen=checker(visible),
+        errors_whole=checker(whole),
     )
 
 
@@ -129,9 +144,9 @@ def _wrap_prompt(payload: dict[str, Any], overrides: ConfigOverrides) -> None:
         payload[PROMPT] = f"{overrides.prompt_prefix}{prompt}{overrides.prompt_suffix}"
 
 
-def _check_whole(form: _Form, payload: dict[str, Any]) -> None:
+def _check_whole(form: Form, payload: dict[str, Any]) -> None:
     """The last look. A fault that the consumer cannot see is reported without a name."""
-    errors = errors_in(form.base, payload)
+    errors = form.errors_whole(payload)
     if errors:
         raise InvalidInputs.of([_shown(form, error) for error in errors])
     size = len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())
@@ -139,7 +154,7 @@ def _check_whole(form: _Form, payload: dict[str, Any]) -> None:
         raise BodyTooLarge(f"The inputs may have at most {MAX_PAYLOAD_BYTES} bytes in all.")
 
 
-def _shown(form: _Form, error: FieldError) -> FieldError:
+def _shown(form: Form, error: FieldError) -> FieldError:
     field = form.visible["properties"].get(error["field"].partition(".")[0], {"readOnly": True})
     if field.get("readOnly"):
         return {"field": "", "message": "These inputs do not fit this model."}

@@ -2,12 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from common.catalog import offer_queries
+from common.catalog.inputs import Form, form_of
 from common.catalog.overrides import ConfigOverrides
 from common.catalog.queries import AnyRow
 from common.catalog.schemas.fields import is_slug
@@ -38,6 +40,11 @@ class Runnable:
     execution_timeout_seconds: int
     endpoint_id: uuid.UUID
     runpod_endpoint_id: str
+
+    @cached_property
+    def form(self) -> Form:
+        """What turns inputs into the worker's payload, made once for all runs of it."""
+        return form_of(self.input_schema, self.overrides)
 
 
 def runnable(session: Session | Connection, slug: str) -> Runnable:

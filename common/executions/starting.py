@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from common import logs
-from common.catalog.inputs import build_payload
 from common.catalog.service import Runnable, runnable
 from common.credits.service import MICRO_CREDITS, split, whole_credits
 from common.db import sqlstate
@@ -80,7 +79,7 @@ def start(
     Raises InvalidInputs, InsufficientCredits (with `required` and `available` credits),
     IdempotencyKeyReused, ModelChanged, AccountSuspended.
     """
-    payload = build_payload(model.input_schema, model.overrides, inputs)
+    payload = model.form.payload(inputs)
     share = split(model.price_credits, tools.settings.platform_fee_bps)
     new = _terms(model, kind="RUN", inputs=inputs, payload=payload) | {
         "consumer_id": str(consumer_id),
@@ -105,7 +104,7 @@ def start_test(tools: Tools, model: Runnable, *, inputs: dict[str, Any]) -> Star
 
     Raises InvalidInputs or TestQuotaUsed.
     """
-    payload = build_payload(model.input_schema, model.overrides, inputs)
+    payload = model.form.payload(inputs)
     new = _terms(model, kind="TEST", inputs=inputs, payload=payload) | {"price": 0, "fee": 0}
     now = tools.clock.now()
     try:
