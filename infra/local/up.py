@@ -16,7 +16,7 @@ from infra.local.platform import ROOT, Options, Platform
 from infra.local.postgres import PostgresError
 from infra.local.story import Story, StoryFailed
 from infra.local.supervisor import NotStarted
-from infra.seeding import Admin, seed
+from infra.seeding import Admin, SeedError, seed
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
     platform = Platform(Options(folder=options.data.resolve(), port=options.port))
     try:
         _run(platform, console, once=options.once, story=not options.no_story)
-    except (NotStarted, StoryFailed, PostgresError) as error:
+    except (NotStarted, StoryFailed, PostgresError, SeedError) as error:
         console.print(f"[red]tarsify: {error}[/]", markup=True)
         return 1
     except subprocess.CalledProcessError:
