@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT / ".local", help="where data are kept")
     parser.add_argument("--no-story", action="store_true", help="only start, do not play the story")
     options = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     signal.signal(signal.SIGTERM, _interrupt)
     platform = Platform(Options(folder=options.data.resolve(), port=options.port))
     try:
