@@ -139,13 +139,13 @@ class StandardOutput(logging.Handler):
             self.handleError(record)
 
 
+_OURS = logging.getLogger("tarsify")
 _OUTPUT = StandardOutput()
 _OUTPUT.setFormatter(JsonFormatter())
 
 
 def configure(level: str) -> None:
     """Sends our logs, and libraries' warnings, to standard output; safe to call again."""
-    ours = logging.getLogger("tarsify")
-    if logging.getLevelName(ours.level) != level:  # setting it costs, and this is every request
+    if logging.getLevelName(_OURS.level) != level:  # setting it costs, and this is every request
         logging.getLogger().addHandler(_OUTPUT)
-        ours.setLevel(level)
+        _OURS.setLevel(level)

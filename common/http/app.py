@@ -27,6 +27,7 @@ from common.settings import Settings
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 log = logs.Log("http")
+_TRACE = re.compile(r"[0-9a-f]{32}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 
@@ -142,9 +143,10 @@ class App:
     def _finish(
         self, request: Request, response: Response, request_id: str, settings: Settings
     ) -> None:
-        response.headers["X-Request-ID"] = request_id
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
+        # In one go: werkzeug searches all headers for each one that is set by itself.
+        own = {name for name, _ in response.headers}
+        added = [item for item in SECURITY_HEADERS.items() if item[0] not in own]
+        response.headers.extend([*added, ("X-Request-ID", request_id)])
         if request.method != "OPTIONS":
             cors.allow(request, response, settings.cors_origins)
 
@@ -205,6 +207,6 @@ def _request_id(request: Request) -> str:
 
 def _trace(request: Request, project: str) -> dict[str, str]:
     trace = request.headers.get("X-Cloud-Trace-Context", "").split("/")[0]
-    if not re.fullmatch(r"[0-9a-f]{32}", trace):
+    if not _TRACE.fullmatch(trace):
         return {}
     return {"logging.googleapis.com/trace": f"projects/{project}/traces/{trace}"}
