@@ -1,6 +1,6 @@
 """Time as a part that is handed in, so that tests own it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -22,19 +22,3 @@ class SystemClock:
         import time
 
         time.sleep(seconds)
-
-
-class ManualClock:
-    """A clock that stands still until it is told; sleeping moves it."""
-
-    def __init__(self, start: datetime) -> None:
-        self._now = start
-
-    def now(self) -> datetime:
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        self.advance(seconds)
-
-    def advance(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)

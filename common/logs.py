@@ -90,9 +90,6 @@ class Log:
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(f"tarsify.{name}")
 
-    def debug(self, message: str, **fields: Any) -> None:
-        self._log(logging.DEBUG, message, fields)
-
     def info(self, message: str, **fields: Any) -> None:
         self._log(logging.INFO, message, fields)
 
