@@ -1,20 +1,15 @@
 """Runs migrations: one at a time, never waiting long for a lock, functions last."""
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, pool, text
+from sqlalchemy import Connection, text
 
 from migrations.functions import install_functions
 from migrations.metadata import metadata
+from migrations.run import engine_for
 
 ADVISORY_LOCK = 7_310_000
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "10min"
-
-
-def _url() -> str:
-    url = context.config.get_main_option("sqlalchemy.url")
-    assert url, "set sqlalchemy.url: use migrations.run.upgrade(url)"
-    return url
 
 
 def _migrate(connection: Connection) -> None:
@@ -42,11 +37,12 @@ def _migrate(connection: Connection) -> None:
 
 
 def main() -> None:
-    arguments = {"ssl_context": False} if "127.0.0.1" in _url() or "localhost" in _url() else {}
-    engine = create_engine(_url(), poolclass=pool.NullPool, connect_args=arguments)
+    given = context.config.attributes.get("engine")
+    engine = given or engine_for(context.config.get_main_option("sqlalchemy.url") or "")
     with engine.connect() as connection:
         _migrate(connection)
-    engine.dispose()
+    if not given:
+        engine.dispose()
 
 
 main()

@@ -16,3 +16,11 @@ def database_url(postgres: PostgresServer, template: str) -> Iterator[str]:
     postgres.create_database("migrated", template=template)
     yield postgres.url("migrated")
     postgres.drop_database("migrated")
+
+
+@pytest.fixture
+def empty_url(postgres: PostgresServer) -> Iterator[str]:
+    """A database in which nothing was ever migrated."""
+    postgres.create_database("empty")
+    yield postgres.url("empty")
+    postgres.drop_database("empty")
