@@ -1,6 +1,8 @@
 """From an Authorization header to an identity, and from an identity to a role."""
 
-from common.errors import MissingToken, NotAnAdmin
+from collections.abc import Callable
+
+from common.errors import InvalidToken, MissingToken, NotAnAdmin
 from common.gateways.identity import Audience, Identities, Identity
 from common.gateways.invoker import Invokers
 from common.settings import Settings
@@ -26,6 +28,13 @@ def require_admin(identity: Identity, settings: Settings) -> Identity:
     raise NotAnAdmin
 
 
-def require_invoker(invokers: Invokers, header: str | None, audience: str) -> None:
-    """Only the configured service account may call internal routes; raises InvalidToken."""
-    invokers.verify(bearer(header), audience)
+def require_invoker(invokers: Invokers, header: Callable[[str], str | None], audience: str) -> None:
+    """Only the configured service account may call internal routes.
+
+    Where both headers come, Cloud Run checks X-Serverless-Authorization and hands the other one on
+    unchecked; our callers send only Authorization. Raises MissingToken or InvalidToken.
+    """
+    token = bearer(header("Authorization"))
+    if header("X-Serverless-Authorization") is not None:
+        raise InvalidToken
+    invokers.verify(token, audience)

@@ -8,7 +8,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +110,27 @@ def sqlstate(error: DBAPIError) -> str:
     """The five-character SQLSTATE; pg8000 carries it in the first argument under `C`."""
     args = getattr(error.orig, "args", ())
     return str(args[0].get("C", "")) if args and isinstance(args[0], dict) else ""
+
+
+def detail(error: DBAPIError) -> str:
+    """The DETAIL that our SQL functions send along, e.g. what is available."""
+    args = getattr(error.orig, "args", ())
+    return str(args[0].get("D", "")) if args and isinstance(args[0], dict) else ""
+
+
+@contextmanager
+def refusals(told: Mapping[str, Callable[[str], Exception]]) -> Iterator[None]:
+    """Turns what our SQL functions refuse into errors: SQLSTATE to what makes one of the DETAIL.
+
+    Around the step, not in it: the step must see the database's own error.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        made = told.get(sqlstate(error))
+        if made is None:
+            raise
+        raise made(detail(error)) from None
 
 
 def violated(error: DBAPIError) -> str:

@@ -1,23 +1,25 @@
 """Every error a caller can meet, in one tree. A class owns its code, its status and its message.
 
     TarsifyError
-      BadRequest 400          MalformedBody, InvalidRequest, UnsupportedAction
+      BadRequest 400          MalformedBody, InvalidRequest, UnsupportedAction, BadSignature
       Unauthorized 401        MissingToken, InvalidToken, TokenExpired, WrongProject
       InsufficientCredits 402
-      Forbidden 403           NotAnAdmin, AccountSuspended
+      Forbidden 403           NotAnAdmin, AccountSuspended, WalletFrozen
       NotFound 404            RouteNotFound, ConsumerNotFound, DeveloperNotFound, ModelNotFound,
-                              BaseModelNotFound, EndpointNotFound, ExecutionNotFound
+                              BaseModelNotFound, EndpointNotFound, ExecutionNotFound,
+                              PurchaseNotFound
       MethodNotAllowed 405
       Conflict 409            EmailTaken, SlugTaken, EndpointTaken, BaseModelSlugTaken,
                               InvalidStatus, FrozenField, ExecutionEnded, RequestInFlight,
-                              ModelChanged, BaseModelInactive
+                              ModelChanged, BaseModelInactive, NotEnoughLeft, NotRefundable,
+                              PayoutAccountMissing, BelowLeastPayout
       BodyTooLarge 413
       UnsupportedMediaType 415
       Unprocessable 422       InvalidInputs, InvalidOverrides, InvalidInputSchema,
                               NotPublishable, IdempotencyKeyReused
       TooManyRequests 429     TestQuotaUsed
       Unexpected 500
-      Unavailable 503         IdentityUnavailable, ModelUnavailable, NotReady
+      Unavailable 503         IdentityUnavailable, ModelUnavailable, PaymentsUnavailable, NotReady
 
 The docstring is the default message: it is shown to people, so it says what to do next.
 A gateway's own failures (`GatewayError`) are not in this tree: no vendor text crosses the edge.
@@ -65,6 +67,10 @@ class BadRequest(TarsifyError):
     """The request is not valid."""
 
     status = 400
+
+
+class BadSignature(BadRequest):
+    """The signature does not fit the body."""
 
 
 class MalformedBody(BadRequest):
@@ -130,6 +136,10 @@ class AccountSuspended(Forbidden):
     """This account is suspended. Contact support."""
 
 
+class WalletFrozen(Forbidden):
+    """Your wallet is frozen. Contact support."""
+
+
 class NotFound(TarsifyError):
     """There is nothing here."""
 
@@ -158,6 +168,10 @@ class BaseModelNotFound(NotFound):
 
 class EndpointNotFound(NotFound):
     """There is no such endpoint."""
+
+
+class PurchaseNotFound(NotFound):
+    """There is no such purchase."""
 
 
 class ExecutionNotFound(NotFound):
@@ -216,6 +230,22 @@ class ModelChanged(Conflict):
 
 class ExecutionEnded(Conflict):
     """This run has ended already."""
+
+
+class NotEnoughLeft(Conflict):
+    """There is less left than was asked for."""
+
+
+class NotRefundable(Conflict):
+    """This cannot be refunded: it was not paid for."""
+
+
+class PayoutAccountMissing(Conflict):
+    """Connect a Stripe account that can be paid first."""
+
+
+class BelowLeastPayout(Conflict):
+    """The amount is below the least payout."""
 
 
 class RequestInFlight(Conflict):
@@ -306,6 +336,10 @@ class Unavailable(TarsifyError):
 
 class IdentityUnavailable(Unavailable):
     """Sign-in cannot be checked at the moment. Try again in a moment."""
+
+
+class PaymentsUnavailable(Unavailable):
+    """Payments cannot be made at the moment. You were not charged. Try again in a moment."""
 
 
 class ModelUnavailable(Unavailable):

@@ -11,7 +11,18 @@ from functools import lru_cache, partial
 from typing import Any
 
 from pg8000.converters import make_params
-from pg8000.core import CoreConnection
+from pg8000.core import (
+    BIND,
+    EXECUTE_MSG,
+    NULL_BYTE,
+    SYNC_MSG,
+    Context,
+    CoreConnection,
+    H_pack,
+    _flush,
+    _write,
+    i_pack,
+)
 from pg8000.dbapi import Connection, Cursor, DatabaseError, IntegrityError, convert_paramstyle
 
 REMEMBERED_STATEMENTS = 200
@@ -78,7 +89,17 @@ class _Statements:
     def _run(self, statement: str, vals: Any) -> Any:
         name, columns, functions = self._prepared(statement)
         params = make_params(self._connection.py_types, vals)
-        return self._connection.execute_named(name, params, columns, functions, statement)
+        return self._execute(name, params, Context(statement, None, columns, functions))
+
+    def _execute(self, name: bytes, params: Any, context: Any) -> Any:
+        """pg8000's `execute_named` without its flushes: they make the server send, and us wait
+        for, an answer to each of the three messages instead of one to all."""
+        connection = self._connection
+        connection._send_message(BIND, _bound(name, params, connection._client_encoding))
+        _write(connection._sock, EXECUTE_MSG + SYNC_MSG)
+        _flush(connection._sock)
+        connection.handle_messages(context)
+        return context
 
     def _prepared(self, statement: str) -> tuple[bytes, Any, Any]:
         found = self._known.get(statement)
@@ -91,6 +112,19 @@ class _Statements:
         else:
             self._known.move_to_end(statement)
         return found
+
+
+def _bound(name: bytes, params: Any, encoding: str) -> bytes:
+    """A Bind message: the unnamed portal, the statement, parameters and results as text."""
+    parts = [NULL_BYTE, name, H_pack(0), H_pack(len(params))]
+    for value in params:
+        if value is None:
+            parts.append(i_pack(-1))
+        else:
+            encoded = value.encode(encoding)
+            parts += (i_pack(len(encoded)), encoded)
+    parts.append(H_pack(0))
+    return b"".join(parts)
 
 
 @lru_cache(1000)

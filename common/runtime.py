@@ -11,12 +11,16 @@ from common.clock import Clock, SystemClock
 from common.db import Database
 from common.gateways.identity import Identities
 from common.settings import Settings, settings
+from common.tracing import NoTraces, Traces
 
 if TYPE_CHECKING:
     from common.gateways.invoker import Invokers
     from common.gateways.outbound import Outbound
     from common.gateways.runpod import RunPod
+    from common.gateways.runpod_bills import RunPodBills
+    from common.gateways.runpod_endpoints import RunPodEndpoints
     from common.gateways.storage import Storage
+    from common.gateways.stripe import Stripe
     from common.gateways.tasks import Tasks
 
 
@@ -48,6 +52,20 @@ class Runtime:
         return RunPod(self.settings.runpod_base_url, self.settings.runpod_api_key)
 
     @cached_property
+    def runpod_bills(self) -> "RunPodBills":
+        from common.gateways.runpod_bills import RunPodBills
+
+        return RunPodBills(self.settings.runpod_management_url, self.settings.runpod_management_key)
+
+    @cached_property
+    def runpod_endpoints(self) -> "RunPodEndpoints":
+        from common.gateways.runpod_endpoints import RunPodEndpoints
+
+        return RunPodEndpoints(
+            self.settings.runpod_management_url, self.settings.runpod_management_key
+        )
+
+    @cached_property
     def storage(self) -> "Storage":
         from common.gateways.storage import Storage
 
@@ -58,6 +76,24 @@ class Runtime:
         from common.gateways.outbound import Outbound
 
         return Outbound(self.settings.trusted_media_origins)
+
+    @cached_property
+    def stripe(self) -> "Stripe":
+        from common.gateways.stripe import Stripe
+
+        return Stripe(self.settings)
+
+    @cached_property
+    def traces(self) -> Traces:
+        if not self.settings.trace_share:
+            return NoTraces()
+        from common.gateways.traces import CloudTraces, cloud_exporter
+
+        return CloudTraces(
+            share=self.settings.trace_share,
+            project=self.settings.gcp_project,
+            exporter=cloud_exporter(self.settings),
+        )
 
     @cached_property
     def tasks(self) -> "Tasks":

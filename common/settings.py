@@ -75,7 +75,10 @@ class Settings(BaseModel):
 
     gcp_project: str = Field("tarsify-local", description="Google Cloud project")
     gcp_region: str = Field("us-central1", description="Region of the task queues")
-    tasks_queue: str = Field("executions", description="Cloud Tasks queue for alarms")
+    tasks_queue: str = Field(
+        "executions",
+        description="Cloud Tasks queues of alarms: each is this, a dash and the kind of alarm",
+    )
     tasks_target_url: str = Field("", description="URL of the tasks function; also its audience")
     cleanup_target_url: str = Field(
         "", description="URL of the cleanup function; also its audience"
@@ -87,6 +90,10 @@ class Settings(BaseModel):
     invoker_certs_url: str = Field(
         "https://www.googleapis.com/oauth2/v1/certs",
         description="Certificates of the OIDC tokens on internal calls",
+    )
+    private_service: bool = Field(
+        False,
+        description="Whether Cloud Run lets in none but the invoker; tasks and cleanup need it",
     )
     cloud_tasks_emulator_host: str = Field("", description="host:port of a Cloud Tasks stand-in")
 
@@ -100,6 +107,44 @@ class Settings(BaseModel):
         (), description="Origins exempt from the public-address rule; only with ENVIRONMENT=local"
     )
 
+    stripe_secret_key: str = Field(
+        "", description="Stripe key; empty: no purchases", json_schema_extra={"secret": True}
+    )
+    stripe_api_url: str = Field("https://api.stripe.com", description="Stripe's address")
+    stripe_webhook_secrets: Names = Field(
+        (),
+        description="Signing secrets of our own events; two while one is rotated; empty: 503",
+        json_schema_extra={"secret": True},
+    )
+    stripe_connect_webhook_secrets: Names = Field(
+        (),
+        description="Signing secrets of connected accounts' events; empty: 503",
+        json_schema_extra={"secret": True},
+    )
+    market_url: str = Field(
+        "https://tarsify.com", description="Where shoppers come back to from paying"
+    )
+    studio_url: str = Field(
+        "https://studio.tarsify.com", description="Where developers come back to from Stripe"
+    )
+    runpod_management_url: str = Field(
+        "https://api.runpod.io/v2", description="RunPod management API: bills and workers"
+    )
+    runpod_management_key: str = Field(
+        "",
+        description="RunPod key for bills and workers; empty: neither is looked after",
+        json_schema_extra={"secret": True},
+    )
+    difference_alert_cents: int = Field(
+        100, ge=0, description="Books that differ by more are logged at CRITICAL"
+    )
+
+    trace_share: float = Field(
+        0, ge=0, le=1, description="Share of the runs whose steps go to Cloud Trace; 0: none"
+    )
+    trace_url: str = Field(
+        "https://telemetry.googleapis.com/v1/traces", description="Where the steps go"
+    )
     catalogue_seconds: float = Field(
         1, ge=0, le=60, description="How old an answer of the public catalogue may be; 0: never old"
     )
@@ -117,6 +162,7 @@ class Settings(BaseModel):
             "CLOUD_TASKS_EMULATOR_HOST": self.cloud_tasks_emulator_host,
             "STORAGE_EMULATOR_HOST": self.storage_emulator_host,
             "TRUSTED_MEDIA_ORIGINS": self.trusted_media_origins,
+            "STRIPE_API_URL": self.stripe_api_url != "https://api.stripe.com",
         }
         wrong = [name for name, value in stand_ins.items() if value]
         if wrong:
@@ -126,8 +172,23 @@ class Settings(BaseModel):
         return self
 
     @property
-    def task_queue_path(self) -> str:
-        return f"projects/{self.gcp_project}/locations/{self.gcp_region}/queues/{self.tasks_queue}"
+    def live_money(self) -> bool:
+        """Whether real cards are charged: only production's events may say so."""
+        return self.environment == "prod"
+
+    @model_validator(mode="after")
+    def _money_is_of_one_kind(self) -> Self:
+        """Test cards buy nothing in production, and real ones are not charged elsewhere."""
+        if self.stripe_secret_key and ("_live_" in self.stripe_secret_key) != self.live_money:
+            raise ValueError(
+                "STRIPE_SECRET_KEY must be a live key with ENVIRONMENT=prod, a test key elsewhere"
+            )
+        return self
+
+    def task_queue_path(self, kind: str) -> str:
+        """The queue of one kind of alarm, as Cloud Tasks names it."""
+        place = f"projects/{self.gcp_project}/locations/{self.gcp_region}"
+        return f"{place}/queues/{self.tasks_queue}-{kind}"
 
 
 def read(environ: Mapping[str, str]) -> Settings:

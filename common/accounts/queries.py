@@ -1,17 +1,23 @@
 """All SQL of the accounts."""
 
+import json
+import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from common.accounts.tables import Consumer, Developer
+from common.accounts.tables import Consumer, Developer, StaffAction
 
 Kind = TypeVar("Kind", Consumer, Developer)
 
 
+_NOTE = text(
+    "SELECT staff_note(:actor, :action, :subject, NULL, NULL, '{}', :before, :after, :now)"
+)
 _STANDING = text("SELECT id, suspended_at FROM consumers WHERE firebase_uid = :uid")
 
 
@@ -43,3 +49,35 @@ def drop_unproven_email(session: Session, kind: type[Kind], *, email: str, owner
         .values(email=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def note_staff(
+    session: Session,
+    *,
+    actor: str,
+    action: str,
+    subject: uuid.UUID,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    now: datetime,
+) -> None:
+    """Writes down what staff did, in the transaction of the deed."""
+    parameters = {
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "before": json.dumps(before) if before is not None else None,
+        "after": json.dumps(after) if after is not None else None,
+        "now": now,
+    }
+    session.execute(_NOTE, parameters)
+
+
+def staff_actions(
+    session: Session, *, subject: uuid.UUID | None, offset: int, limit: int
+) -> tuple[list[StaffAction], int]:
+    """What staff did, newest first; and how often."""
+    chosen = [] if subject is None else [StaffAction.subject == subject]
+    total = session.scalar(select(func.count()).select_from(StaffAction).where(*chosen)) or 0
+    query = select(StaffAction).where(*chosen).order_by(StaffAction.id.desc())
+    return list(session.scalars(query.offset(offset).limit(limit))), total

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from common.accounts.tables import Consumer, Developer
-from common.http import In, Out, Timestamp
+from common.http import In, JsonObject, Out, Paging, Timestamp
 from common.text import EmailAddress, HttpsUrl, Paragraphs, PersonName
 
 
@@ -15,7 +15,12 @@ def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-OptionalName = Annotated[PersonName | None, BeforeValidator(_blank_is_none)]
+# The document says what is taken, not only what is left of it.
+_Blank = Annotated[str, Field(pattern=r"^\s*$")]
+OptionalName = Annotated[
+    PersonName | None,
+    BeforeValidator(_blank_is_none, json_schema_input_type=PersonName | _Blank | None),
+]
 Bio = Annotated[
     Annotated[Paragraphs, Field(max_length=500)] | None, BeforeValidator(_blank_is_none)
 ]
@@ -29,14 +34,14 @@ class ConsumerRegistration(In):
     """What a consumer may say about themselves on the first visit."""
 
     name: OptionalName = None
-    email: str | None = Field(None, description=_IGNORED)
+    email: str | None = Field(None, max_length=1000, description=_IGNORED)
 
 
 class DeveloperRegistration(In):
     """What a developer may say about themselves on the first visit."""
 
     display_name: OptionalName = None
-    email: str | None = Field(None, description=_IGNORED)
+    email: str | None = Field(None, max_length=1000, description=_IGNORED)
 
 
 class ConsumerProfile(In):
@@ -151,3 +156,24 @@ class DeveloperOut(Out):
             created_at=developer.created_at,
             updated_at=developer.updated_at,
         )
+
+
+class ActionsQuery(Paging):
+    """Which of the deeds of staff to list."""
+
+    subject: uuid.UUID | None = None
+
+
+class StaffActionOut(Out):
+    """What a member of staff did, to what, why, and what it was before and after."""
+
+    id: int
+    at: Timestamp
+    actor: str
+    action: str
+    subject: uuid.UUID
+    reason: str | None
+    reference: uuid.UUID | None
+    request: JsonObject
+    before: JsonObject | None
+    after: JsonObject | None

@@ -9,16 +9,19 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from common.accounts import queries
-from common.accounts.queries import Kind
+from common.accounts.queries import Kind, note_staff
 from common.accounts.schemas import (
+    ActionsQuery,
     ConsumerProfile,
     DeveloperCompletion,
     DeveloperProfile,
+    StaffActionOut,
 )
 from common.accounts.tables import Consumer, Developer
 from common.db import violated
 from common.errors import AccountSuspended, ConsumerNotFound, DeveloperNotFound, EmailTaken
 from common.gateways.identity import Identity
+from common.http import Page
 from common.text import HttpsUrl, PersonName
 
 __all__ = [
@@ -27,9 +30,11 @@ __all__ = [
     "consumer_id_of",
     "consumer_of",
     "developer_of",
+    "note_staff",
     "register_consumer",
     "register_developer",
     "require_consumer",
+    "staff_actions",
     "update_consumer",
     "update_developer",
 ]
@@ -99,6 +104,14 @@ def update_developer(
     _apply(developer, changes.model_dump(exclude_unset=True))
     session.flush()
     return developer
+
+
+def staff_actions(session: Session, query: ActionsQuery) -> Page[StaffActionOut]:
+    """What staff did, newest first."""
+    rows, total = queries.staff_actions(
+        session, subject=query.subject, offset=query.offset, limit=query.limit
+    )
+    return Page([StaffActionOut.model_validate(row) for row in rows], total, query)
 
 
 def _register(

@@ -4,7 +4,8 @@ import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, DateTime, Index, Text, func, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, Text, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from common.db import Table
@@ -59,3 +60,21 @@ class Developer(Account, Table):
     payout_email: Mapped[str | None] = mapped_column(Text)
     stripe_account_id: Mapped[str | None] = mapped_column(Text)
     verified: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class StaffAction(Table):
+    """What a member of staff did, for good: written by SQL functions in the deed's transaction."""
+
+    __tablename__ = "staff_actions"
+    __table_args__ = (Index("ix_staff_actions_subject", "subject", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+    actor: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    subject: Mapped[uuid.UUID]
+    reason: Mapped[str | None] = mapped_column(Text)
+    reference: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+    request: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

@@ -20,6 +20,15 @@ BEGIN
   RETURN folded;
 END $$;
 
+-- What a second of a base model's GPU costs us at a moment, in millionths of a US dollar; NULL
+-- where nobody said which GPU class it uses.
+CREATE OR REPLACE FUNCTION gpu_price_of(p_base_model uuid, p_now timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT g.micro_usd_per_second FROM base_models b JOIN gpu_prices g ON g.gpu_class = b.gpu_class
+   WHERE b.id = p_base_model AND g.since <= p_now ORDER BY g.since DESC LIMIT 1;
+$$;
+REVOKE ALL ON FUNCTION gpu_price_of FROM PUBLIC;
+
 -- What can be run at present, each with its card for the public, which is JSON as it goes over the
 -- wire (schemas/public.py): one value is read ten times faster than twenty rows of columns.
 CREATE OR REPLACE VIEW offers AS

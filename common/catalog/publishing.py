@@ -55,6 +55,10 @@ def _problems(session: Session, row: TarsModelRow) -> list[FieldError]:
         problems.append({"field": "baseModelId", "message": "is not offered any more"})
     elif not foundation.endpoint_active:
         problems.append({"field": "baseModelId", "message": "cannot be run at the moment"})
+    least = foundation.minimum_price_credits
+    if row.price_credits < least:
+        message = f"must be at least {least} credits: the GPU time of this base model costs as much"
+        problems.append({"field": "priceCredits", "message": message})
     try:
         overrides = ConfigOverrides.model_validate(row.config_overrides or {})
         check_overrides(foundation.input_schema, overrides)

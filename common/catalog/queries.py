@@ -12,13 +12,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from common.catalog.tables import (
     BaseModelRow,
     EndpointRow,
+    GpuPriceRow,
     StatsRow,
     TarsModelRow,
     VersionRow,
     run_tally,
 )
 
-Entity = TypeVar("Entity", EndpointRow, BaseModelRow, TarsModelRow)
+Entity = TypeVar("Entity", EndpointRow, BaseModelRow, TarsModelRow, GpuPriceRow)
 
 AnyRow = Row[*tuple[Any, ...]]
 AnySelect = Select[*tuple[Any, ...]]
@@ -97,6 +98,12 @@ def _base_models() -> AnySelect:
     return select(B, E).join(E, B.endpoint_id == E.id)
 
 
+def gpu_prices(session: Session) -> Sequence[GpuPriceRow]:
+    """Every dated price, by class, the newest first."""
+    query = select(GpuPriceRow).order_by(GpuPriceRow.gpu_class, GpuPriceRow.since.desc())
+    return session.scalars(query).all()
+
+
 # --- Developers --------------------------------------------------------------------------
 
 
@@ -109,12 +116,13 @@ def offered_base_models(session: Session, category: str | None) -> Sequence[Base
 
 
 def foundation(session: Session, base_model_id: uuid.UUID) -> AnyRow | None:
-    """What a tars model stands on: input_schema, base_active, endpoint_active."""
+    """What a tars model stands on: its base model's schema, least price, and whether it is on."""
     return session.execute(
         select(
             B.input_schema,
             B.is_active.label("base_active"),
             E.is_active.label("endpoint_active"),
+            B.minimum_price_credits,
         )
         .join(E, B.endpoint_id == E.id)
         .where(B.id == base_model_id)
@@ -214,6 +222,11 @@ def _page(
         return rows, offset + len(rows)
     counted = statement.with_only_columns(func.count(), maintain_column_froms=True)
     return rows, session.scalar(counted.order_by(None)) or 0
+
+
+def active_runpod_ids(connection: Connection) -> set[str]:
+    """RunPod's ids of the endpoints in use."""
+    return set(connection.scalars(select(E.runpod_endpoint_id).where(E.is_active)))
 
 
 def fold_run_tallies(connection: Connection) -> int:

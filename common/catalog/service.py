@@ -24,6 +24,8 @@ from common.catalog.developing import (
     preview_form,
     preview_payload,
 )
+from common.catalog.gpu_pricing import add_gpu_price, gpu_prices
+from common.catalog.keeping_awake import keep_awake
 from common.catalog.publishing import act, archive, publish
 from common.catalog.queries import fold_run_tallies
 from common.catalog.running import Runnable, runnable, testable
@@ -31,6 +33,7 @@ from common.catalog.running import Runnable, runnable, testable
 __all__ = [
     "Runnable",
     "act",
+    "add_gpu_price",
     "archive",
     "base_model_of",
     "base_models",
@@ -46,6 +49,8 @@ __all__ = [
     "endpoint_of",
     "endpoints",
     "fold_run_tallies",
+    "gpu_prices",
+    "keep_awake",
     "model_count",
     "model_of",
     "models_of",

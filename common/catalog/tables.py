@@ -74,6 +74,7 @@ class BaseModelRow(Table):
         CheckConstraint(
             "execution_timeout_seconds BETWEEN 5 AND 86400", name="execution_timeout_seconds"
         ),
+        CheckConstraint("minimum_price_credits BETWEEN 1 AND 10000", name="minimum_price_credits"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=NEW_ID)
@@ -93,11 +94,24 @@ class BaseModelRow(Table):
     estimated_seconds: Mapped[int] = mapped_column(server_default=text("30"))
     queue_seconds: Mapped[int] = mapped_column(server_default=text("600"))
     execution_timeout_seconds: Mapped[int] = mapped_column(server_default=text("600"))
+    gpu_class: Mapped[str | None] = mapped_column(Text)
+    minimum_price_credits: Mapped[int] = mapped_column(server_default=text("1"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
         Moment, server_default=func.now(), onupdate=func.now()
     )
+
+
+class GpuPriceRow(Table):
+    """What a second of a GPU class costs us from a day on, in millionths of a US dollar."""
+
+    __tablename__ = "gpu_prices"
+    __table_args__ = (CheckConstraint("micro_usd_per_second >= 0", name="micro_usd_per_second"),)
+
+    gpu_class: Mapped[str] = mapped_column(Text, primary_key=True)
+    since: Mapped[datetime] = mapped_column(Moment, primary_key=True)
+    micro_usd_per_second: Mapped[int] = mapped_column(BigInteger)
 
 
 class TarsModelRow(Table):

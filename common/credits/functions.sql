@@ -1,7 +1,7 @@
 -- The only way to move credits. Amounts are micro-credits (1 credit = 1,000,000).
 -- Every function may be repeated: a second call with the same reference changes nothing.
 -- Lock order everywhere: execution, attempt, hold, guarded accounts ascending, then inserts.
--- SQLSTATEs raised: P0402 not enough credits (DETAIL = available), P0403 wallet frozen,
+-- SQLSTATEs raised: P0402 not enough credits (DETAIL = available), P0403 wallet frozen (DETAIL = why),
 -- P0404 no such hold, 23505 the same reference with other values.
 
 -- The account of an owner, opened when it is first needed.
@@ -11,15 +11,17 @@ DECLARE
   found_id bigint;
 BEGIN
   SELECT id INTO found_id FROM account
-   WHERE kind = p_kind AND owner_id IS NOT DISTINCT FROM p_owner AND unit = 'UCR';
+   WHERE kind = p_kind AND owner_id IS NOT DISTINCT FROM p_owner;
   IF found_id IS NULL THEN
     INSERT INTO account (unit, class, kind, owner_id)
-    VALUES ('UCR', CASE p_kind WHEN 'wallet' THEN 'guarded' ELSE 'deferred' END, p_kind, p_owner)
+    VALUES (CASE WHEN p_kind IN ('stripe_clearing', 'deferred_revenue', 'stripe_fee',
+                                 'dispute_fee', 'treasury') THEN 'UUSD' ELSE 'UCR' END,
+            CASE p_kind WHEN 'wallet' THEN 'guarded' ELSE 'deferred' END, p_kind, p_owner)
     ON CONFLICT DO NOTHING RETURNING id INTO found_id;
   END IF;
   IF found_id IS NULL THEN -- another transaction opened it between the two statements
     SELECT id INTO found_id FROM account
-     WHERE kind = p_kind AND owner_id IS NOT DISTINCT FROM p_owner AND unit = 'UCR';
+     WHERE kind = p_kind AND owner_id IS NOT DISTINCT FROM p_owner;
   END IF;
   RETURN found_id;
 END $$;
@@ -66,14 +68,200 @@ BEGIN
   RETURN true;
 END $$;
 
--- Gives credits that nobody paid for.
-CREATE OR REPLACE FUNCTION ledger.grant_credits(
-  p_ref uuid, p_consumer uuid, p_amount bigint, p_now timestamptz
-) RETURNS boolean
-LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
-  SELECT post('grant', p_ref, 0::smallint,
-              account_of('promotion', NULL), account_of('wallet', p_consumer), p_amount, p_now);
+-- What is on an account in this snapshot, with what is not folded yet.
+CREATE OR REPLACE FUNCTION ledger.posted(p_account bigint) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  SELECT s.posted + coalesce((SELECT sum(d.amount) FROM delta d WHERE d.account_id = p_account), 0)
+         ::bigint
+    FROM account_state s WHERE s.account_id = p_account;
 $$;
+
+-- Takes the wallet's lock, under which all that concerns a consumer's debt happens too.
+CREATE OR REPLACE FUNCTION ledger.locked_wallet(p_consumer uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  wallet bigint := account_of('wallet', p_consumer);
+BEGIN
+  PERFORM 1 FROM account_state WHERE account_id = wallet FOR UPDATE;
+  RETURN wallet;
+END $$;
+
+-- Gives a consumer credits out of p_from: what they owe is settled first (leg 0), the rest goes
+-- into the wallet (leg 1).
+CREATE OR REPLACE FUNCTION ledger.receive(
+  p_kind text, p_ref uuid, p_from bigint, p_consumer uuid, p_amount bigint, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  wallet bigint := locked_wallet(p_consumer);
+  debtor bigint := (SELECT id FROM account WHERE kind = 'receivable' AND owner_id = p_consumer);
+  settled bigint := coalesce(least(p_amount, greatest(0, -posted(debtor))), 0);
+BEGIN
+  IF settled > 0 THEN
+    PERFORM post(p_kind, p_ref, 0::smallint, p_from, debtor, settled, p_now);
+  END IF;
+  IF p_amount > settled THEN
+    PERFORM post(p_kind, p_ref, 1::smallint, p_from, wallet, p_amount - settled, p_now);
+  END IF;
+END $$;
+
+-- Settles what a consumer owes out of credits that have become free, e.g. by a released hold: a
+-- debt cannot be sat out by holding the credits meanwhile. p_ref names what freed them.
+CREATE OR REPLACE FUNCTION ledger.settle_debt(p_ref uuid, p_consumer uuid, p_now timestamptz)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  debtor bigint;
+  wallet bigint;
+  settled bigint;
+BEGIN
+  SELECT id INTO debtor FROM account WHERE kind = 'receivable' AND owner_id = p_consumer;
+  IF debtor IS NULL THEN -- never owed anything: the way of nearly all, one look at an index
+    RETURN;
+  END IF;
+  wallet := locked_wallet(p_consumer);
+  settled := least(greatest(0, available(wallet)), greatest(0, -posted(debtor)));
+  IF settled > 0 THEN
+    PERFORM post('debt_settled', p_ref, 0::smallint, wallet, debtor, settled, p_now);
+  END IF;
+END $$;
+
+-- Takes credits back from a consumer into p_to: from the wallet what is there and not held
+-- (leg 1); the rest becomes a debt (leg 0), so that the wallet is never below zero.
+CREATE OR REPLACE FUNCTION ledger.take(
+  p_kind text, p_ref uuid, p_to bigint, p_consumer uuid, p_amount bigint, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  wallet bigint := locked_wallet(p_consumer);
+  taken bigint := least(p_amount, greatest(0, available(wallet)));
+BEGIN
+  IF taken > 0 THEN
+    PERFORM post(p_kind, p_ref, 1::smallint, wallet, p_to, taken, p_now);
+  END IF;
+  IF p_amount > taken THEN
+    PERFORM post(p_kind, p_ref, 0::smallint, account_of('receivable', p_consumer), p_to,
+                 p_amount - taken, p_now);
+  END IF;
+END $$;
+
+-- Moves real money between two of our own accounts. p_amount in cents.
+CREATE OR REPLACE FUNCTION ledger.post_usd(
+  p_kind text, p_ref uuid, p_leg smallint, p_debit text, p_credit text, p_cents bigint,
+  p_now timestamptz
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  SELECT post(p_kind, p_ref, p_leg, account_of(p_debit, NULL), account_of(p_credit, NULL),
+              p_cents * 10000, p_now);
+$$;
+
+-- How a consumer stands, for the record of what staff did.
+CREATE OR REPLACE FUNCTION ledger.standing(p_consumer uuid) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+BEGIN
+  RETURN (SELECT jsonb_build_object('posted', coalesce(max(b.posted) FILTER (WHERE kind = 'wallet'), 0),
+                            'pending', coalesce(max(b.pending) FILTER (WHERE kind = 'wallet'), 0),
+                            'owed', coalesce(-max(b.posted) FILTER (WHERE kind = 'receivable'), 0),
+                            'frozen', coalesce(bool_or(b.frozen), false))
+    FROM balance b WHERE b.owner_id = p_consumer AND b.kind IN ('wallet', 'receivable'));
+END $$;
+
+-- Gives credits that nobody paid for, once per reference.
+CREATE OR REPLACE FUNCTION ledger.grant_credits(
+  p_ref uuid, p_consumer uuid, p_amount bigint, p_actor text, p_reason text, p_now timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  earlier jsonb := standing(p_consumer);
+BEGIN
+  IF NOT post('grant', p_ref, 0::smallint, account_of('promotion', NULL),
+              account_of('wallet', p_consumer), p_amount, p_now) THEN
+    RETURN false;
+  END IF;
+  PERFORM settle_debt(p_ref, p_consumer, p_now);
+  PERFORM public.staff_note(
+    p_actor, 'grant credits', p_consumer, p_reason, p_ref,
+    jsonb_build_object('microCredits', p_amount), earlier, standing(p_consumer), p_now);
+  RETURN true;
+END $$;
+
+-- Puts a balance right by hand, up or down, once per reference. Down never goes below what is
+-- free: a correction must not make a debt.
+CREATE OR REPLACE FUNCTION ledger.adjust(
+  p_ref uuid, p_consumer uuid, p_amount bigint, p_actor text, p_reason text, p_now timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  wallet bigint := locked_wallet(p_consumer);
+  earlier jsonb := standing(p_consumer);
+  other bigint := account_of('adjustment', NULL);
+  moved boolean;
+BEGIN
+  IF p_amount < 0 AND available(wallet) < -p_amount
+     AND NOT EXISTS (SELECT 1 FROM transfer WHERE kind = 'adjustment' AND ref = p_ref) THEN
+    RAISE EXCEPTION 'not enough credits' USING ERRCODE = 'P0402', DETAIL = available(wallet)::text;
+  END IF;
+  moved := CASE WHEN p_amount > 0 THEN
+    post('adjustment', p_ref, 0::smallint, other, wallet, p_amount, p_now)
+  ELSE
+    post('adjustment', p_ref, 0::smallint, wallet, other, -p_amount, p_now)
+  END;
+  IF moved THEN
+    PERFORM settle_debt(p_ref, p_consumer, p_now);
+    PERFORM public.staff_note(
+      p_actor, 'adjust credits', p_consumer, p_reason, p_ref,
+      jsonb_build_object('microCredits', p_amount), earlier, standing(p_consumer), p_now);
+  END IF;
+  RETURN moved;
+END $$;
+
+-- Freezes a wallet for one cause: nothing new is started from it, open holds are left to finish.
+CREATE OR REPLACE FUNCTION ledger.freeze_wallet(
+  p_consumer uuid, p_cause text, p_ref uuid, p_reason text, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  wallet bigint := locked_wallet(p_consumer);
+BEGIN
+  INSERT INTO wallet_freeze (consumer_id, cause, ref, reason, frozen_at)
+  VALUES (p_consumer, p_cause, p_ref, p_reason, p_now) ON CONFLICT (cause, ref) DO NOTHING;
+  UPDATE account_state SET frozen = true
+   WHERE account_id = wallet AND EXISTS (
+     SELECT 1 FROM wallet_freeze WHERE consumer_id = p_consumer AND lifted_at IS NULL);
+END $$;
+
+-- Lifts one cause, or with p_ref NULL all of that cause; the wallet thaws with the last.
+CREATE OR REPLACE FUNCTION ledger.thaw_wallet(
+  p_consumer uuid, p_cause text, p_ref uuid, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  wallet bigint := locked_wallet(p_consumer);
+BEGIN
+  UPDATE wallet_freeze SET lifted_at = p_now
+   WHERE consumer_id = p_consumer AND lifted_at IS NULL
+     AND (p_cause IS NULL OR cause = p_cause) AND (p_ref IS NULL OR ref = p_ref);
+  UPDATE account_state SET frozen = EXISTS (
+    SELECT 1 FROM wallet_freeze WHERE consumer_id = p_consumer AND lifted_at IS NULL)
+   WHERE account_id = wallet;
+END $$;
+
+-- Staff freeze or thaw a wallet, once per reference. Thawing lifts every cause.
+CREATE OR REPLACE FUNCTION ledger.staff_freeze(
+  p_ref uuid, p_consumer uuid, p_frozen boolean, p_actor text, p_reason text, p_now timestamptz
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  action text := CASE WHEN p_frozen THEN 'freeze wallet' ELSE 'unfreeze wallet' END;
+  earlier jsonb;
+BEGIN
+  PERFORM locked_wallet(p_consumer);
+  earlier := standing(p_consumer);
+  IF public.staff_did(p_ref, action, p_consumer, '{}') THEN
+    RETURN false;
+  END IF;
+  IF p_frozen THEN
+    PERFORM freeze_wallet(p_consumer, 'staff', p_ref, p_reason, p_now);
+  ELSE
+    PERFORM thaw_wallet(p_consumer, NULL, NULL, p_now);
+  END IF;
+  PERFORM public.staff_note(p_actor, action, p_consumer, p_reason, p_ref, '{}', earlier,
+                            standing(p_consumer), p_now);
+  RETURN true;
+END $$;
 
 -- Reserves an amount on a wallet under the id of what it pays for: 'held' or 'exists'.
 CREATE OR REPLACE FUNCTION ledger.place_hold(
@@ -98,7 +286,9 @@ BEGIN
   IF NOT FOUND THEN
     SELECT * INTO state FROM account_state WHERE account_id = p_account;
     IF state.frozen THEN
-      RAISE EXCEPTION 'the wallet is frozen' USING ERRCODE = 'P0403';
+      RAISE EXCEPTION 'the wallet is frozen' USING ERRCODE = 'P0403', DETAIL = coalesce(
+        (SELECT f.reason FROM wallet_freeze f JOIN account a ON a.owner_id = f.consumer_id
+          WHERE a.id = p_account AND f.lifted_at IS NULL ORDER BY f.id LIMIT 1), '');
     END IF;
     RAISE EXCEPTION 'not enough credits' USING ERRCODE = 'P0402',
       DETAIL = (state.posted - state.pending)::text;
@@ -106,6 +296,49 @@ BEGIN
   INSERT INTO hold (id, account_id, amount, expires_at, created_at)
   VALUES (p_id, p_account, p_amount, p_expires_at, p_now);
   RETURN 'held';
+END $$;
+
+-- Takes the lock under which what a developer can be paid is reckoned and reserved.
+CREATE OR REPLACE FUNCTION ledger.locked_payable(p_developer uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  payable bigint := account_of('developer_payable', p_developer);
+BEGIN
+  PERFORM 1 FROM account_state WHERE account_id = payable FOR UPDATE;
+  RETURN payable;
+END $$;
+
+-- What is on an account and not reserved, in the caller's snapshot, with what is not folded yet.
+CREATE OR REPLACE FUNCTION ledger.unreserved(p_account bigint) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  SELECT posted(p_account) - pending FROM account_state WHERE account_id = p_account;
+$$;
+
+-- Reserves a payout under its id. The account is deferred, so no constraint guards it: the caller
+-- holds its lock and has looked at what there is.
+CREATE OR REPLACE FUNCTION ledger.hold_payable(
+  p_id uuid, p_payable bigint, p_amount bigint, p_expires_at timestamptz, p_now timestamptz
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+  UPDATE account_state SET pending = pending + p_amount WHERE account_id = p_payable;
+  INSERT INTO hold (id, account_id, amount, expires_at, created_at)
+  VALUES (p_id, p_payable, p_amount, p_expires_at, p_now);
+$$;
+
+-- Takes a held amount whole to p_to: a payout that was sent.
+CREATE OR REPLACE FUNCTION ledger.capture_to(
+  p_id uuid, p_kind text, p_to bigint, p_now timestamptz
+) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+  step record;
+BEGIN
+  SELECT * INTO step FROM resolve(p_id, 'captured', p_now);
+  IF step.outcome = 'captured' THEN
+    UPDATE account_state SET pending = pending - (step.resolved).amount
+     WHERE account_id = (step.resolved).account_id;
+    PERFORM post(p_kind, p_id, 1::smallint, (step.resolved).account_id, p_to,
+                 (step.resolved).amount, p_now);
+  END IF;
+  RETURN step.outcome;
 END $$;
 
 -- What can be spent from a guarded account now.
@@ -181,6 +414,8 @@ BEGIN
   IF step.outcome = 'released' THEN
     UPDATE account_state SET pending = pending - (step.resolved).amount
      WHERE account_id = (step.resolved).account_id;
+    PERFORM settle_debt(p_id, owner_id, p_now) FROM account
+      WHERE id = (step.resolved).account_id AND kind = 'wallet';
   END IF;
   RETURN step.outcome;
 END $$;
@@ -233,18 +468,23 @@ CREATE OR REPLACE VIEW ledger.violation AS
   SELECT 'I4 overdrawn', account_id::text, posted - pending
     FROM ledger.account_state WHERE class = 'guarded' AND posted - pending < 0
   UNION ALL
-  SELECT 'I5 captured hold without exact split', coalesce(h.id, t.ref)::text,
-         (coalesce(h.captured, 0) - coalesce(t.total, 0))::bigint
-    FROM ledger.hold h
-    FULL JOIN (SELECT ref, sum(amount) AS total FROM ledger.transfer
-                WHERE kind IN ('capture_developer', 'capture_platform') GROUP BY 1) t
-      ON t.ref = h.id
-   WHERE coalesce(h.captured, 0) <> coalesce(t.total, 0);
+  SELECT 'I5 captured hold without exact split', h.id::text,
+         (h.captured - coalesce(sum(t.amount), 0))::bigint
+    FROM ledger.hold h LEFT JOIN ledger.transfer t
+      ON t.ref = h.id AND t.debit_id = h.account_id
+     AND t.kind IN ('capture_developer', 'capture_platform', 'payout')
+   GROUP BY h.id HAVING h.captured <> coalesce(sum(t.amount), 0)
+  UNION ALL
+  SELECT 'I5 capture without a hold', t.ref::text, t.amount
+    FROM ledger.transfer t LEFT JOIN ledger.hold h ON h.id = t.ref
+   WHERE t.kind IN ('capture_developer', 'capture_platform') AND h.id IS NULL;
 
 -- Privileges: the application calls whole steps, never the parts they are made of.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 GRANT SELECT ON ledger.balance, ledger.violation TO tarsify_app;
 GRANT EXECUTE ON FUNCTION
-  ledger.grant_credits(uuid, uuid, bigint, timestamptz),
+  ledger.grant_credits(uuid, uuid, bigint, text, text, timestamptz),
+  ledger.adjust(uuid, uuid, bigint, text, text, timestamptz),
+  ledger.staff_freeze(uuid, uuid, boolean, text, text, timestamptz),
   ledger.fold()
 TO tarsify_app;

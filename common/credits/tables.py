@@ -122,6 +122,25 @@ class HoldRow(Table):
     resolved_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
+class FreezeRow(Table):
+    """One reason why a wallet is frozen, until it is lifted."""
+
+    __tablename__ = "wallet_freeze"
+    __table_args__ = (
+        UniqueConstraint("cause", "ref", name="wallet_freeze_cause_ref_key"),
+        Index("wallet_freeze_active", "consumer_id", postgresql_where=text("lifted_at IS NULL")),
+        {"schema": "ledger"},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    consumer_id: Mapped[uuid.UUID]
+    cause: Mapped[str] = mapped_column(Text)
+    ref: Mapped[uuid.UUID]
+    reason: Mapped[str] = mapped_column(Text)
+    frozen_at: Mapped[datetime] = mapped_column(Moment)
+    lifted_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
 # Effects on deferred accounts that are not folded yet. No key: rows are only appended and taken.
 delta = CoreTable(
     "delta",

@@ -33,14 +33,14 @@ BEGIN
   INSERT INTO executions (
     id, kind, consumer_id, developer_id, tars_model_id, version_id, base_model_id, endpoint_id,
     runpod_endpoint_id, output_adapter, output_type, withheld, price, fee, queue_seconds,
-    execution_timeout_seconds, inputs, payload, test_fingerprint, created_at, next_check_at,
-    expires_at)
+    execution_timeout_seconds, inputs, payload, test_fingerprint, gpu_micro_usd_per_second,
+    created_at, next_check_at, expires_at)
   VALUES (
     p_new.id, p_new.kind, p_new.consumer_id, p_new.developer_id, p_new.tars_model_id,
     p_new.version_id, p_new.base_model_id, p_new.endpoint_id, p_new.runpod_endpoint_id,
     p_new.output_adapter, p_new.output_type, coalesce(p_new.withheld, '[]'), p_new.price,
     p_new.fee, p_new.queue_seconds, p_new.execution_timeout_seconds, p_new.inputs, p_new.payload,
-    p_new.test_fingerprint, p_now, p_now,
+    p_new.test_fingerprint, gpu_price_of(p_new.base_model_id, p_now), p_now, p_now,
     p_now + execution_lifetime(p_new.queue_seconds, p_new.execution_timeout_seconds));
   INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', p_new.id, p_now);
 END $$;
@@ -128,11 +128,14 @@ DECLARE
 BEGIN
   UPDATE executions SET
     status = p_status, phase = 'done', finished_at = p_now, next_check_at = NULL,
-    output = p_output, error_code = p_code, error_message = p_message
+    output = p_output, error_code = p_code, error_message = p_message,
+    gpu_micro_usd = coalesce(gpu_micro_usd, 0)
+      + coalesce(execution_ms, 0) * gpu_micro_usd_per_second / 1000
    WHERE id = p_execution RETURNING * INTO e;
   IF e.kind = 'RUN' THEN
     IF p_status = 'COMPLETED' THEN
       PERFORM ledger.capture(e.id, e.developer_id, e.fee, p_now);
+      PERFORM earning_record(e.id, e.developer_id, e.tars_model_id, e.price, e.fee, p_now);
       INSERT INTO run_tally (tars_model_id) VALUES (e.tars_model_id);
     ELSE
       PERFORM ledger.release(e.id, p_now);
@@ -156,7 +159,9 @@ BEGIN
   END IF;
   IF p_retryable AND e.attempts < 3 THEN
     UPDATE executions SET phase = 'waiting', next_check_at = p_now + p_pause,
-                          delay_ms = NULL, execution_ms = NULL
+                          delay_ms = NULL, execution_ms = NULL,
+                          gpu_micro_usd = coalesce(gpu_micro_usd, 0)
+                            + coalesce(execution_ms, 0) * gpu_micro_usd_per_second / 1000
      WHERE id = e.id;
     INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', e.id, p_now + p_pause)
     ON CONFLICT DO NOTHING;
@@ -324,7 +329,7 @@ BEGIN
   END IF;
   UPDATE attempts SET
     state = CASE WHEN state IN ('intent', 'submitted', 'lost') THEN ended ELSE state END,
-    want_cancel = want_cancel AND seen = 'TIMED_OUT',
+    want_cancel = want_cancel AND seen IN ('TIMED_OUT', 'GONE'), -- it may come into sight again
     ended_at = coalesce(ended_at, p_now), error = coalesce(error, p_details->>'error')
    WHERE id = p_attempt;
   IF e.phase = 'done' THEN
@@ -385,6 +390,31 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
    WHERE id = p_execution AND phase = 'watching' AND next_check_at > p_now;
 $$;
 
+-- Staff give a completed run's price back, whatever became of the credits meanwhile; once each.
+CREATE OR REPLACE FUNCTION run_refund(
+  p_reference uuid, p_execution uuid, p_actor text, p_reason text, p_now timestamptz
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  e executions;
+  earlier jsonb;
+BEGIN
+  SELECT * INTO e FROM executions WHERE id = p_execution AND kind = 'RUN' FOR UPDATE;
+  IF e.id IS NULL THEN
+    RAISE EXCEPTION 'there is no run %', p_execution USING ERRCODE = 'P0404';
+  ELSIF staff_did(p_reference, 'refund run', p_execution, '{}') THEN
+    RETURN false;
+  ELSIF e.status <> 'COMPLETED' THEN
+    RAISE EXCEPTION 'run % was not charged', p_execution USING ERRCODE = 'P0410';
+  END IF;
+  earlier := ledger.standing(e.consumer_id);
+  IF NOT earning_reverse(e.id, e.consumer_id, p_now) THEN
+    RETURN false;
+  END IF;
+  PERFORM staff_note(p_actor, 'refund run', e.id, p_reason, p_reference, '{}', earlier,
+                     ledger.standing(e.consumer_id), p_now);
+  RETURN true;
+END $$;
+
 -- A consumer's or developer's wish to stop: 'cancelled', 'requested', 'ended' or 'unknown'.
 CREATE OR REPLACE FUNCTION execution_cancel(
   p_execution uuid, p_consumer uuid, p_now timestamptz
@@ -410,6 +440,46 @@ BEGIN
   RETURN 'requested';
 END $$;
 
+-- The hard end: whatever RunPod or anybody else does, nothing lives past `expires_at`.
+CREATE OR REPLACE FUNCTION execution_expire(
+  e executions, p_attempt uuid, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF e.cancel_requested THEN
+    PERFORM execution_finish(e.id, 'CANCELLED', NULL, NULL, NULL, p_now);
+  ELSE
+    PERFORM execution_finish(
+      e.id, 'TIMED_OUT', NULL, 'EXECUTION_EXPIRED',
+      'The run took too long and was stopped. Your credits are back.', p_now);
+  END IF;
+  PERFORM execution_note(e.id, p_attempt, 'tick', 'expired', p_now);
+END $$;
+
+-- Ends all whose life is over, in one statement and without a word to anybody outside: a sweep
+-- that dies in its second step has done this. One at a time, so that two never lock the same
+-- wallets in different orders. An execution that cannot be ended does not keep the others alive;
+-- the sweep meets it again when it moves what is overdue, and says why. Answers how many ended.
+CREATE OR REPLACE FUNCTION executions_expire(p_limit int, p_now timestamptz) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  e executions;
+  ended bigint := 0;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7310003);
+  FOR e IN SELECT * FROM executions WHERE phase <> 'done' AND expires_at <= p_now
+            ORDER BY expires_at, id LIMIT p_limit FOR UPDATE SKIP LOCKED
+  LOOP
+    BEGIN
+      PERFORM execution_expire(
+        e, (SELECT a.id FROM attempts a WHERE a.execution_id = e.id AND a.n = e.attempts), p_now);
+      ended := ended + 1;
+    EXCEPTION WHEN OTHERS THEN
+      RAISE WARNING 'execution % cannot be ended: %', e.id, SQLERRM;
+    END;
+  END LOOP;
+  RETURN ended;
+END $$;
+
 -- What is due on an execution now: the action that a worker must take outside the transaction.
 -- 'none' (it has ended), 'early' (nothing before next_check_at), 'submit', 'look' (with the
 -- attempt), or how it ended here.
@@ -425,22 +495,14 @@ BEGIN
   SELECT * INTO e FROM executions WHERE id = p_execution FOR UPDATE;
   IF e.id IS NULL OR e.phase = 'done' THEN
     RETURN;
+  END IF;
+  SELECT * INTO a FROM attempts x WHERE x.execution_id = e.id AND x.n = e.attempts;
+  IF p_now >= e.expires_at THEN -- whatever the next look was to be
+    PERFORM execution_expire(e, a.id, p_now);
+    action := 'expired';
   ELSIF e.next_check_at > p_now THEN
     action := 'early';
     next_check_at := e.next_check_at;
-    RETURN;
-  END IF;
-  SELECT * INTO a FROM attempts x WHERE x.execution_id = e.id AND x.n = e.attempts;
-  IF p_now >= e.expires_at THEN
-    IF e.cancel_requested THEN
-      PERFORM execution_finish(e.id, 'CANCELLED', NULL, NULL, NULL, p_now);
-    ELSE
-      PERFORM execution_finish(
-        e.id, 'TIMED_OUT', NULL, 'EXECUTION_EXPIRED',
-        'The run took too long and was stopped. Your credits are back.', p_now);
-    END IF;
-    PERFORM execution_note(e.id, a.id, 'tick', 'expired', p_now);
-    action := 'expired';
   ELSIF e.phase = 'waiting' THEN
     action := 'submit';
   ELSIF e.phase = 'submitting' AND a.job_id IS NULL THEN
@@ -499,8 +561,20 @@ CREATE OR REPLACE VIEW execution_violation AS
          CASE WHEN e.phase <> 'done' THEN 'held' WHEN e.status = 'COMPLETED' THEN 'captured'
               ELSE 'released' END
   UNION ALL
-  SELECT 'I6 hold without execution', h.id::text, h.amount
-    FROM ledger.hold h LEFT JOIN executions e ON e.id = h.id WHERE e.id IS NULL
+  SELECT 'I6 hold without execution or payout', h.id::text, h.amount
+    FROM ledger.hold h LEFT JOIN executions e ON e.id = h.id LEFT JOIN payouts p ON p.id = h.id
+   WHERE e.id IS NULL AND p.id IS NULL
+  UNION ALL
+  SELECT 'I6 payout with a wrong hold', p.id::text, p.amount_cents
+    FROM payouts p LEFT JOIN ledger.hold h ON h.id = p.id
+   WHERE h.state IS DISTINCT FROM
+         CASE WHEN p.transfer_id IS NOT NULL THEN 'captured'
+              WHEN p.status = 'failed' THEN 'released' ELSE 'held' END
+  UNION ALL
+  SELECT 'I6 completed execution without its earning', e.id::text, e.price
+    FROM executions e LEFT JOIN earnings x ON x.execution_id = e.id
+   WHERE e.kind = 'RUN'
+     AND (e.status = 'COMPLETED') <> ((x.gross, x.fee) IS NOT DISTINCT FROM (e.price, e.fee))
   UNION ALL
   SELECT 'I6 ended execution without one announcement', e.id::text, count(a.id)
     FROM executions e LEFT JOIN announcements a ON a.execution_id = e.id
@@ -517,12 +591,12 @@ REVOKE ALL ON FUNCTION
   execution_note, execution_insert, execution_start, execution_start_test, execution_finish,
   execution_retry_or_finish, execution_begin_attempt, execution_lock, execution_submitted,
   execution_rejected, execution_took, execution_observe, execution_alive, execution_hasten,
-  execution_cancel, execution_tick, execution_cancel_sent, execution_cancels_forget,
-  idempotency_keys_forget
+  execution_cancel, run_refund, execution_expire, executions_expire, execution_tick, execution_cancel_sent,
+  execution_cancels_forget, idempotency_keys_forget
 FROM PUBLIC;
 GRANT SELECT ON execution_violation TO tarsify_app;
 GRANT EXECUTE ON FUNCTION
   execution_start, execution_start_test, execution_begin_attempt, execution_submitted,
-  execution_rejected, execution_observe, execution_hasten, execution_cancel, execution_tick,
-  execution_cancel_sent, execution_cancels_forget, idempotency_keys_forget
+  execution_rejected, execution_observe, execution_hasten, execution_cancel, run_refund,
+  executions_expire,  execution_tick, execution_cancel_sent, execution_cancels_forget, idempotency_keys_forget
 TO tarsify_app;

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from common.catalog.tables import BaseModelRow, TarsModelRow
 from common.executions.tables import AttemptRow, ExecutionRow
+from common.payments.tables import EarningRow
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -82,6 +83,7 @@ class JobRef(NamedTuple):
     attempt_id: uuid.UUID
     runpod_endpoint_id: str
     job_id: str
+    begun_at: datetime
 
 
 _START = text("SELECT * FROM execution_start(:new, :key, :hash, :now)")
@@ -92,10 +94,12 @@ _REJECTED = text("SELECT execution_rejected(:attempt, :retryable, :code, :messag
 _OBSERVE = text("SELECT * FROM execution_observe(:attempt, :job, :seen, :source, :details, :now)")
 _HASTEN = text("SELECT execution_hasten(:execution, :now)")
 _CANCEL = text("SELECT execution_cancel(:execution, :consumer, :now)")
+_EXPIRE = text("SELECT executions_expire(:limit, :now)")
 _TICK = text("SELECT * FROM execution_tick(:execution, :now)")
 _CANCEL_SENT = text("SELECT execution_cancel_sent(:attempt)")
 _CANCELS_FORGET = text("SELECT execution_cancels_forget(:now)")
 _FORGET_KEYS = text("SELECT idempotency_keys_forget(:now)")
+_REFUND = text("SELECT run_refund(:reference, :execution, :actor, :reason, :now)")
 _VIOLATIONS = text("SELECT rule, what, difference FROM execution_violation ORDER BY rule, what")
 
 
@@ -202,6 +206,31 @@ def cancel(
     return str(connection.scalar(_CANCEL, parameters))
 
 
+def refund(
+    connection: Connection,
+    execution_id: uuid.UUID,
+    *,
+    reference: uuid.UUID,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> bool:
+    """Gives a captured run's price back, once."""
+    parameters = {
+        "reference": reference,
+        "execution": execution_id,
+        "actor": actor,
+        "reason": reason,
+        "now": now,
+    }
+    return bool(connection.scalar(_REFUND, parameters))
+
+
+def expire(connection: Connection, *, limit: int, now: datetime) -> int:
+    """Ends executions whose life is over, the oldest first; answers how many."""
+    return int(connection.scalar(_EXPIRE, {"limit": limit, "now": now}) or 0)
+
+
 def tick(connection: Connection, execution_id: uuid.UUID, now: datetime) -> Tick:
     """What is due now; `look` leases the execution for 30 seconds."""
     return Tick(*connection.execute(_TICK, {"execution": execution_id, "now": now}).one())
@@ -263,13 +292,13 @@ def wanted_cancels(
     connection: Connection, *, execution_id: uuid.UUID | None = None, limit: int
 ) -> list[JobRef]:
     """Jobs that should be stopped at RunPod, oldest first."""
-    query = select(AttemptRow.id, AttemptRow.runpod_endpoint_id, AttemptRow.job_id).where(
-        AttemptRow.want_cancel, AttemptRow.job_id.is_not(None)
-    )
+    query = select(
+        AttemptRow.id, AttemptRow.runpod_endpoint_id, AttemptRow.job_id, AttemptRow.begun_at
+    ).where(AttemptRow.want_cancel, AttemptRow.job_id.is_not(None))
     if execution_id is not None:
         query = query.where(AttemptRow.execution_id == execution_id)
     rows = connection.execute(query.order_by(AttemptRow.begun_at, AttemptRow.id).limit(limit))
-    return [JobRef(attempt, endpoint, job) for attempt, endpoint, job in rows if job]
+    return [JobRef(attempt, endpoint, job, begun) for attempt, endpoint, job, begun in rows if job]
 
 
 def overdue(
@@ -297,6 +326,7 @@ _SHOWN: tuple[Any, ...] = (
     ExecutionRow.finished_at,
     ExecutionRow.delay_ms,
     ExecutionRow.execution_ms,
+    ExecutionRow.fee,
 )
 _MODEL: tuple[Any, ...] = (
     TarsModelRow.id.label("model_id"),
@@ -305,13 +335,16 @@ _MODEL: tuple[Any, ...] = (
     BaseModelRow.name.label("base_name"),
     BaseModelRow.category,
     BaseModelRow.output_type.label("base_output_type"),
+    EarningRow.reversed_at,
 )
 _PAYLOADS: tuple[Any, ...] = (ExecutionRow.inputs, ExecutionRow.output)
 
 
 def _with_model(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    return query.join(TarsModelRow, TarsModelRow.id == ExecutionRow.tars_model_id).join(
-        BaseModelRow, BaseModelRow.id == ExecutionRow.base_model_id
+    return (
+        query.join(TarsModelRow, TarsModelRow.id == ExecutionRow.tars_model_id)
+        .join(BaseModelRow, BaseModelRow.id == ExecutionRow.base_model_id)
+        .outerjoin(EarningRow, EarningRow.execution_id == ExecutionRow.id)
     )
 
 
@@ -351,6 +384,12 @@ def status_of(
 def status_for(connection: Connection, execution_id: uuid.UUID, uid: str) -> AnyRow | None:
     """The same with who asks, in one statement: None for nobody, `id` None for no such run."""
     return connection.execute(_STATUS_FOR, {"execution": execution_id, "uid": uid}).first()
+
+
+def price_of(connection: Connection, execution_id: uuid.UUID) -> int:
+    """Micro-credits; 0 for a test."""
+    query = select(ExecutionRow.price).where(ExecutionRow.id == execution_id)
+    return connection.scalar(query) or 0
 
 
 def page_of_consumer(

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from common.credits.service import whole_credits
 from common.errors import AccountSuspended, ConsumerNotFound, ExecutionNotFound, Unavailable
 from common.executions import queries
+from common.executions.billing import billing
 from common.executions.outputs import present_output
 from common.executions.queries import AnyRow
 from common.executions.schemas import (
-    Billing,
     Execution,
     ExecutionSummary,
     RunBaseModel,
@@ -128,7 +128,7 @@ def _summary(row: AnyRow) -> dict[str, Any]:
         "error_code": row.error_code,
         "error_message": row.error_message,
         "price_credits": whole_credits(row.price),
-        "billing": _billing(row),
+        "billing": billing(row),
         "created_at": row.created_at,
         "started_at": row.started_at,
         "completed_at": row.finished_at,
@@ -136,13 +136,3 @@ def _summary(row: AnyRow) -> dict[str, Any]:
         "queue_time_ms": row.delay_ms,
         "tars_model": RunModel(id=row.model_id, slug=row.slug, title=row.title, base_model=base),
     }
-
-
-def _billing(row: AnyRow) -> Billing:
-    """The hold's state follows from the status: both change in one transaction."""
-    price = whole_credits(row.price)
-    if row.status == "COMPLETED":
-        return Billing(state="CAPTURED", held_credits=0, captured_credits=price)
-    if row.finished_at is not None:
-        return Billing(state="RELEASED", held_credits=0, captured_credits=0)
-    return Billing(state="HELD", held_credits=price, captured_credits=0)

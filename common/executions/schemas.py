@@ -45,11 +45,86 @@ class RunStarted(Out):
 
 
 class Billing(Out):
-    """What a run costs: HELD while it goes on, then CAPTURED or RELEASED."""
+    """What a run costs: HELD while it goes on, then CAPTURED or RELEASED; REFUNDED by staff.
 
-    state: Literal["HELD", "CAPTURED", "RELEASED"]
+    `refundedCredits` of the captured ones were given back; `reason` says why it is so.
+    """
+
+    state: Literal["HELD", "CAPTURED", "RELEASED", "REFUNDED"]
     held_credits: int
     captured_credits: int
+    refunded_credits: int
+    reason: str
+
+
+class ChargeOut(Out):
+    """What one end of a run costs: its full price or nothing."""
+
+    status: Status
+    charge: Literal["full", "none"]
+    reason: str
+
+
+class QuoteIn(In):
+    """The inputs of a run that is only asked about; checked if they are given."""
+
+    inputs: JsonObject | None = None
+
+
+class Quote(Out):
+    """What a run costs now. Nothing is held by asking; starting it charges no more than this."""
+
+    slug: str
+    price_credits: int
+    balance: int
+    balance_after: int
+    sufficient: bool
+    frozen_reason: str | None
+    estimated_seconds: int
+    longest_seconds: int
+    charges: list[ChargeOut]
+
+
+class Posting(Out):
+    """A line of the ledger. Credits with up to six decimals."""
+
+    id: int
+    kind: str
+    credits: float
+
+
+class Receipt(Out):
+    """A run's money. Times in ms; `queueMs` is until a GPU took it, with the GPU's own start-up,
+    which the provider does not tell apart. Shares are what is kept of the price.
+    """
+
+    execution_id: uuid.UUID
+    model_slug: str
+    status: Status
+    billing: Billing
+    price_credits: int
+    developer_share_credits: float
+    platform_fee_credits: float
+    queue_ms: int | None
+    run_ms: int | None
+    started_at: Timestamp
+    ended_at: Timestamp | None
+    postings: list[Posting]
+
+
+class RunRefundIn(In):
+    """Why staff give a run's price back. The same reference is done once."""
+
+    reference: uuid.UUID = Field(description="Made by the caller; repeats of it change nothing")
+    reason: str = Field(min_length=3, max_length=500)
+
+
+class RunRefunded(Out):
+    """A run whose price was given back."""
+
+    execution_id: uuid.UUID
+    refunded_credits: int
+    done_now: bool
 
 
 class RunBaseModel(Out):
@@ -133,3 +208,28 @@ class StatusQuery(In):
     """`sync=true` asks the GPU service for the newest state first."""
 
     sync: Literal["true", "false"] = "false"
+
+
+class ViolationOut(Out):
+    """One row that breaks an invariant, and by how much (micro-credits or a count)."""
+
+    rule: str
+    what: str
+    difference: int
+
+
+class InvariantOut(Out):
+    """An invariant, how often it is broken, and the first rows that break it."""
+
+    code: str
+    promise: str
+    violations: int
+    examples: list[ViolationOut]
+
+
+class AuditOut(Out):
+    """Every invariant, checked just now; `violations` must be 0."""
+
+    checked_at: Timestamp
+    violations: int
+    invariants: list[InvariantOut]

@@ -1,5 +1,7 @@
 """The slice's surface: what functions may call. Each verb has a file of its own."""
 
+from common.executions.auditing import audit, audit_shown
+from common.executions.billing import charges, quote, receipt
 from common.executions.cancelling import cancel
 from common.executions.reading import (
     execution_row,
@@ -11,20 +13,27 @@ from common.executions.reading import (
     status_row,
     status_shown,
 )
+from common.executions.refunding import refund_run
 from common.executions.starting import start, start_offered
 from common.executions.submitting import submit
-from common.executions.sweeping import audit, sweep
+from common.executions.sweeping import sweep
 from common.executions.trying import test_run
-from common.executions.watching import hear, refresh, watch
+from common.executions.watching import hear, refresh, send_cancels, watch
 
 __all__ = [
     "audit",
+    "audit_shown",
     "cancel",
+    "charges",
     "execution_row",
     "hear",
     "list_of",
+    "quote",
+    "receipt",
     "refresh",
+    "refund_run",
     "run_count",
+    "send_cancels",
     "shown",
     "signer",
     "start",

@@ -14,19 +14,20 @@ from sqlalchemy.exc import DBAPIError
 from common import logs
 from common.catalog.service import Runnable, runnable
 from common.credits.service import MICRO_CREDITS, split, whole_credits
-from common.db import sqlstate
+from common.db import detail, sqlstate
 from common.errors import (
-    AccountSuspended,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidInputs,
     ModelChanged,
     TestQuotaUsed,
+    WalletFrozen,
 )
 from common.executions import queries
 from common.executions.queries import Started
 from common.executions.tools import Tools
 from common.kept import Kept
+from common.tracing import step
 
 log = logs.Log("executions")
 _offered = Kept[Runnable](2000)
@@ -77,7 +78,7 @@ def start(
     """Checks the inputs, then holds the price and writes the execution in one transaction.
 
     Raises InvalidInputs, InsufficientCredits (with `required` and `available` credits),
-    IdempotencyKeyReused, ModelChanged, AccountSuspended.
+    IdempotencyKeyReused, ModelChanged, WalletFrozen.
     """
     payload = model.form.payload(inputs)
     share = split(model.price_credits, tools.settings.platform_fee_bps)
@@ -87,14 +88,17 @@ def start(
         "price": share.price,
         "fee": share.fee,
     }
-    with _refusals(share.price), tools.db.step() as connection:
-        started = queries.start(
-            connection,
-            new,
-            key=idempotency_key,
-            request_hash=_hash(str(model.model_id), inputs),
-            now=tools.clock.now(),
-        )
+    with step(tools.traces, "start") as traced, _refusals(share.price):
+        with tools.db.step() as connection:
+            started = queries.start(
+                connection,
+                new,
+                key=idempotency_key,
+                request_hash=_hash(str(model.model_id), inputs),
+                now=tools.clock.now(),
+            )
+        if started.outcome == "started":  # a repeated click is no second start
+            traced.of(started.execution_id)
     log.info("execution started", executionId=started.execution_id, outcome=started.outcome)
     return started
 
@@ -108,14 +112,17 @@ def start_test(tools: Tools, model: Runnable, *, inputs: dict[str, Any]) -> Star
     new = _terms(model, kind="TEST", inputs=inputs, payload=payload) | {"price": 0, "fee": 0}
     now = tools.clock.now()
     try:
-        with tools.db.step() as connection:
-            return queries.start_test(
+        with step(tools.traces, "start") as traced, tools.db.step() as connection:
+            started = queries.start_test(
                 connection,
                 new,
                 fingerprint=_hash(str(model.model_id), payload),
                 quota=tools.settings.test_runs_per_day,
                 now=now,
             )
+            if started.outcome == "started":
+                traced.of(started.execution_id)
+            return started
     except DBAPIError as error:
         if sqlstate(error) == "P0429":
             raise TestQuotaUsed(retryAfterSeconds=_seconds_of_day_left(now)) from None
@@ -163,7 +170,7 @@ def _refusals(price: int) -> Iterator[None]:
     except DBAPIError as error:
         match sqlstate(error):
             case "P0402":
-                available = _detail(error)
+                available = whole_credits(int(detail(error)))
                 required = price // MICRO_CREDITS
                 raise InsufficientCredits(
                     f"This run costs {required} credits and you have {available}.",
@@ -171,15 +178,10 @@ def _refusals(price: int) -> Iterator[None]:
                     available=available,
                 ) from None
             case "P0403":
-                raise AccountSuspended("Your wallet is frozen. Contact support.") from None
+                why = detail(error)
+                raise WalletFrozen(f"Your wallet is frozen. {why}".strip(), reason=why) from None
             case "P0409":
                 raise ModelChanged from None
             case "P0422":
                 raise IdempotencyKeyReused from None
         raise
-
-
-def _detail(error: DBAPIError) -> int:
-    """Available micro-credits travel in the error's DETAIL; shown as whole credits."""
-    fields = error.orig.args[0] if error.orig is not None else {}
-    return whole_credits(int(fields.get("D", 0)))

@@ -11,6 +11,7 @@ from common.executions.alarms import set_alarm
 from common.executions.queries import Begun
 from common.executions.tools import Tools
 from common.gateways.runpod import Refusal, SubmitRefused, SubmitUnknown
+from common.tracing import step
 
 log = logs.Log("executions")
 FIRST_POLL = timedelta(seconds=10)
@@ -45,8 +46,12 @@ def submit(tools: Tools, execution_id: uuid.UUID) -> str:
         )
     if begun is None:
         return "not_due"
-    set_alarm(tools, "/poll", execution_id, tools.clock.now() + FIRST_POLL)
-    return _hand_over(tools, execution_id, attempt_id, token, begun)
+    with step(tools.traces, "submit") as traced:
+        traced.of(execution_id)
+        set_alarm(tools, "/poll", execution_id, tools.clock.now() + FIRST_POLL)
+        effect = _hand_over(tools, execution_id, attempt_id, token, begun)
+        traced.of(execution_id, effect=effect)
+    return effect
 
 
 def _hand_over(

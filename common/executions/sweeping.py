@@ -10,7 +10,7 @@ from common.credits import service as ledger
 from common.executions import queries
 from common.executions.alarms import set_alarm
 from common.executions.tools import Tools
-from common.executions.watching import send_cancels, watch
+from common.executions.watching import watch
 from common.outbox import service as outbox
 
 log = logs.Log("cleanup")
@@ -28,9 +28,9 @@ BY_HAND_TIME = timedelta(seconds=20)
 class Swept:
     """How much of each kind one sweep took up."""
 
+    expired: int
     relayed: int
     woken: int
-    cancels: int
     folded: int
 
 
@@ -38,6 +38,7 @@ def sweep(tools: Tools) -> Swept:
     """One round. Safe to run twice at once: rows are claimed and every step guards itself."""
     now = tools.clock.now()
     with tools.db.step() as connection:
+        expired = queries.expire(connection, limit=BATCH, now=now)
         relay = outbox.claim(connection, now)
         due = queries.overdue(connection, now=now, patience=PATIENCE, limit=BATCH)
         stuck = queries.overdue(connection, now=now, patience=ALARM_PATIENCE, limit=BY_HAND)
@@ -49,7 +50,7 @@ def sweep(tools: Tools) -> Swept:
         if execution_id not in moved and not set_alarm(tools, path, execution_id, now):
             _move(tools, execution_id)
     woken = len(relayed.union(due)) - len(relay)
-    return Swept(len(relay), woken, send_cancels(tools), folded)
+    return Swept(expired, len(relay), woken, folded)
 
 
 def _moved_by_hand(tools: Tools, stuck: list[uuid.UUID]) -> set[uuid.UUID]:
@@ -68,12 +69,3 @@ def _move(tools: Tools, execution_id: uuid.UUID) -> None:
         watch(tools, execution_id)
     except Exception as error:
         log.error("execution not moved", exception=error, executionId=str(execution_id))
-
-
-def audit(tools: Tools) -> int:
-    """Counts broken invariants and says each at CRITICAL; must be 0."""
-    with tools.db.step() as connection:
-        broken = [*ledger.violations(connection), *queries.violations(connection)]
-    for rule, what, difference in broken:
-        log.critical("invariant broken", rule=rule, what=what, difference=difference)
-    return len(broken)

@@ -79,6 +79,9 @@ class ExecutionRow(Table):
     expires_at: Mapped[datetime] = mapped_column(Moment)
     delay_ms: Mapped[int | None] = mapped_column(BigInteger)
     execution_ms: Mapped[int | None] = mapped_column(BigInteger)
+    # What the GPU cost us, estimated: its price when the run started, and for how long it ran.
+    gpu_micro_usd_per_second: Mapped[int | None] = mapped_column(BigInteger)
+    gpu_micro_usd: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class AttemptRow(Table):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 from common.clock import Clock
 from common.db import Database
 from common.settings import Settings
+from common.tracing import Traces
 
 if TYPE_CHECKING:
     from common.gateways.outbound import Outbound
@@ -36,3 +37,6 @@ class Tools(Protocol):
 
     @property
     def outbound(self) -> "Outbound": ...
+
+    @property
+    def traces(self) -> Traces: ...

@@ -16,11 +16,16 @@ from common.executions.submitting import submit, token_hash
 from common.executions.tools import Tools
 from common.gateways.errors import GatewayError
 from common.gateways.runpod import JobReport, JobState, RunPodUnavailable
+from common.tracing import step
 
 log = logs.Log("executions")
+# Effects of an observation that end a run; the database names them.
+ENDS = {"completed", "failed", "cancelled", "timed_out"}
 LEASE = timedelta(seconds=30)
 # A job may be unknown for a while after its submit (runpod.md P7); before this age 404 is no end.
 PROPAGATION = timedelta(seconds=120)
+# A job that is to be stopped may come into sight later still; until then it is asked for again.
+UNSEEN = timedelta(minutes=5)
 CANCELS_PER_SWEEP = 100
 # Then RunPod is away, and each further try would cost half a minute.
 MOST_FAILED_CANCELS = 3
@@ -48,9 +53,11 @@ def hear(tools: Tools, attempt_id: uuid.UUID, token: str, told: str | None) -> b
 def watch(tools: Tools, execution_id: uuid.UUID) -> str:
     """An alarm rang: does what is due on an execution now and sets the next alarm."""
     now = tools.clock.now()
-    with tools.db.step() as connection:
+    with step(tools.traces, "settle") as traced, tools.db.step() as connection:
         tick = queries.tick(connection, execution_id, now)
         attempt = queries.attempt_context(connection, tick.attempt_id) if tick.attempt_id else None
+        if tick.action in ENDS | {"expired"}:
+            traced.of(execution_id, effect=tick.action)
     if attempt is not None:
         return look(tools, attempt, source="poll").effect
     if tick.action == "submit":
@@ -78,6 +85,14 @@ def look(tools: Tools, attempt: AttemptContext, *, source: str) -> Observed:
 
     Any doubt leaves everything as it is: the lease ends and the next alarm asks again.
     """
+    with step(tools.traces, source) as traced:
+        traced.of(attempt.execution_id, attempt=attempt.n)
+        seen = _look(tools, attempt, source)
+        traced.of(attempt.execution_id, effect=seen.effect)
+    return seen
+
+
+def _look(tools: Tools, attempt: AttemptContext, source: str) -> Observed:
     assert attempt.job_id is not None, "an attempt without a job cannot be looked at"
     try:
         if attempt.cancel_requested and attempt.phase != "done":
@@ -133,16 +148,19 @@ def _put_off(tools: Tools, attempt: AttemptContext, report: JobReport, source: s
 def _apply(
     tools: Tools, attempt: AttemptContext, job_id: str, verdict: Verdict, source: str
 ) -> Observed:
-    with tools.db.step() as connection:
-        seen = queries.observe(
-            connection,
-            attempt.attempt_id,
-            job_id=job_id,
-            seen=verdict.seen,
-            source=source,
-            details=verdict.details,
-            now=tools.clock.now(),
-        )
+    with step(tools.traces, "settle") as traced:
+        with tools.db.step() as connection:
+            seen = queries.observe(
+                connection,
+                attempt.attempt_id,
+                job_id=job_id,
+                seen=verdict.seen,
+                source=source,
+                details=verdict.details,
+                now=tools.clock.now(),
+            )
+        if seen.effect in ENDS:
+            traced.of(attempt.execution_id, effect=seen.effect)
     log.info(
         "job observed",
         executionId=str(attempt.execution_id),
@@ -150,11 +168,22 @@ def _apply(
         source=source,
         seen=verdict.seen,
         effect=seen.effect,
+        delayMs=verdict.details.get("delayMs") if seen.effect in ENDS else None,
+        lagMs=_lag_ms(tools, attempt, verdict) if seen.effect in ENDS else None,
     )
     if seen.effect == "timed_out" and verdict.details.get("code") == NO_GPU.code:
         _say_why_queued(tools, attempt)
     _follow_up(tools, attempt, seen, source)
     return seen
+
+
+def _lag_ms(tools: Tools, attempt: AttemptContext, verdict: Verdict) -> int | None:
+    """How long after the job's end the consumer could see it; None when RunPod does not say."""
+    waited, ran = verdict.details.get("delayMs"), verdict.details.get("executionMs")
+    if waited is None or ran is None:
+        return None
+    ended_at = attempt.begun_at + timedelta(milliseconds=waited + ran)
+    return max(0, round((tools.clock.now() - ended_at).total_seconds() * 1000))
 
 
 def _follow_up(tools: Tools, attempt: AttemptContext, seen: Observed, source: str) -> None:
@@ -189,12 +218,15 @@ def send_cancels(tools: Tools, execution_id: uuid.UUID | None = None) -> int:
         if failed == MOST_FAILED_CANCELS:
             break
         try:
-            tools.runpod.cancel(job.runpod_endpoint_id, job.job_id)
+            known = tools.runpod.cancel(job.runpod_endpoint_id, job.job_id)
         except RunPodUnavailable as error:
             log.warning("cancel not sent", attemptId=job.attempt_id, trouble=error.trouble)
             if error.passing:
                 failed += 1
                 continue
+        else:
+            if not known and tools.clock.now() - job.begun_at < UNSEEN:
+                continue  # RunPod does not show it yet: it is asked again by the next sweep
         with tools.db.step() as connection:
             queries.cancel_sent(connection, job.attempt_id)
         sent += 1

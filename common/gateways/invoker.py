@@ -27,8 +27,13 @@ class Invokers:
     def __init__(self, settings: Settings) -> None:
         self._email = settings.invoker_email
         self._certs_url = settings.invoker_certs_url
-        # Only behind Cloud Run's own check may a removed signature pass.
-        self._platform_checked = settings.environment != "local" and "K_SERVICE" in os.environ
+        # A removed signature may pass only where Cloud Run is told to let in nobody but the
+        # invoker; on a public service anyone could write such a token.
+        self._platform_checked = (
+            settings.private_service
+            and settings.environment != "local"
+            and "K_SERVICE" in os.environ
+        )
         self._lock = threading.Lock()
         self._verified: dict[str, float] = {}
         self._transport: Any = None

@@ -140,14 +140,17 @@ class RunPod:
             return JobReport(job_id, JobState.GONE)
         return _readable(lambda: read_report(answer, job_id=job_id))
 
-    def cancel(self, endpoint_id: str, job_id: str) -> None:
-        """Ask RunPod to stop a job. Raises RunPodUnavailable.
+    def cancel(self, endpoint_id: str, job_id: str) -> bool:
+        """Ask RunPod to stop a job; False when it knows no such job. Raises RunPodUnavailable.
 
-        The answer proves nothing: a job may complete after it (P16), and a 4xx usually means that
-        the job has ended or is gone. Only `status` tells.
+        The answer proves nothing: a job may complete after it (P16), another 4xx usually means that
+        it has ended, and a job that was just submitted may not be known yet (P7). Only `status`
+        tells.
         """
-        if _NAME.fullmatch(job_id):
-            self._ask("POST", endpoint_id, f"cancel/{job_id}", accept_rejection=True)
+        if not _NAME.fullmatch(job_id):
+            return False
+        status, _ = self._ask("POST", endpoint_id, f"cancel/{job_id}", accept_rejection=True)
+        return status != 404
 
     def health(self, endpoint_id: str) -> EndpointHealth:
         """The endpoint's queue and workers. Raises RunPodUnavailable."""

@@ -12,6 +12,8 @@ from common.gateways.errors import GatewayError
 from common.settings import Settings
 
 DEADLINE_SECONDS = 10.0
+# A queue each, by the route that a wake-up calls: a crowd of polls keeps no start waiting.
+KINDS = ("submit", "poll", "timeout")
 
 
 class TaskNotCreated(GatewayError):
@@ -25,6 +27,10 @@ class Wake:
     path: str
     body: bytes
     at: datetime
+
+    @property
+    def kind(self) -> str:
+        return self.path.removeprefix("/")
 
 
 class Tasks:
@@ -45,7 +51,7 @@ class Tasks:
         assert_no_session()
         import grpc
 
-        parent = self._settings.task_queue_path
+        parent = self._settings.task_queue_path(wake.kind)
         try:
             self._connected().transport.create_task(
                 self._request(parent, wake),

@@ -3,6 +3,10 @@
 from common.http.app import App
 from common.http.call import Call, Reply
 from common.http.paging import Page, Paging
-from common.http.wire import In, JsonObject, Out, Timestamp
+from common.http.routes import IDEMPOTENCY_KEY, Link
+from common.http.wire import AS_NUMBER, Flag, In, JsonObject, Moment, Out, Timestamp
 
-__all__ = ["App", "Call", "In", "JsonObject", "Out", "Page", "Paging", "Reply", "Timestamp"]
+__all__ = [
+    "AS_NUMBER", "IDEMPOTENCY_KEY", "App", "Call", "Flag", "In", "JsonObject", "Link", "Moment",
+    "Out", "Page", "Paging", "Reply", "Timestamp",
+]  # fmt: skip

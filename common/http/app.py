@@ -22,7 +22,8 @@ from common.http.call import Call, Raw
 from common.http.failures import failure_of
 from common.http.openapi import document
 from common.http.responses import SECURITY_HEADERS, render, render_error
-from common.http.routes import JSON_BODY_BYTES, Guard, Route, RouteTable
+from common.http.routes import JSON_BODY_BYTES, Guard, Header, Link, Route, RouteTable
+from common.needs import require
 from common.settings import Settings
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -35,12 +36,18 @@ class App:
     """The routes of one function and the way a request takes through them."""
 
     def __init__(
-        self, name: str, *, title: str, prefixes: tuple[str, ...], settings: Callable[[], Settings]
+        self,
+        name: str,
+        *,
+        title: str,
+        prefixes: tuple[str, ...],
+        settings: Callable[[], Settings],
+        needs: tuple[str, ...] = (),
     ) -> None:
-        self.name, self.title, self.prefixes = name, title, prefixes
+        self.name, self.title, self.prefixes, self.needs = name, title, prefixes, needs
         self.table = RouteTable()
         self._settings = settings
-        settings()  # a wrong configuration ends the process here, not its first request
+        require(settings(), needs)  # a wrong configuration ends the process, not its first request
         self._add_document()
         self._take_over_error_pages()
 
@@ -56,6 +63,9 @@ class App:
         status: int = 200,
         body_limit: int = JSON_BODY_BYTES,
         errors: tuple[type[TarsifyError], ...] = (),
+        takes: tuple[Header, ...] = (),
+        headers: tuple[str, ...] = (),
+        links: tuple[Link, ...] = (),
         aliases: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """Registers a handler; its docstring's first line is the operation's summary."""
@@ -76,6 +86,9 @@ class App:
                         status=status,
                         body_limit=body_limit,
                         errors=errors,
+                        takes=takes,
+                        headers=headers,
+                        links=links,
                         hidden=index > 0,
                     )
                 )
@@ -126,6 +139,8 @@ class App:
         call: Call[Any, Any, Any] = Call(request, request_id, path, None, None, None)
         if route.guard is not None:
             call.principal = route.guard(call)
+        for header in route.takes:
+            parsing.check_header(header, request)
         if route.query is not None:
             call.query = parsing.parse_query(route.query, request)
         if route.body is not None:

@@ -56,9 +56,12 @@ def document(app: "App") -> dict[str, Any]:
     routes = [route for route in app.table if not route.hidden]
     schemas = _schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
+    named = {f"{route.method} {route.path}": route for route in routes}
     for route in routes:
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+        operation = paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+        if route.links:
+            operation["responses"][str(route.status)]["links"] = _links(route, named)
     return {
         "openapi": "3.1.0",
         "info": {"title": app.title, "version": "1"},
@@ -115,10 +118,19 @@ def _operation_id(route: "Route") -> str:
 
 
 def _parameters(route: "Route") -> list[dict[str, Any]]:
-    names = re.findall(r"<(?:\w+:)?(\w+)>", route.path)
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
-        for name in names
+        for name in _path_names(route)
+    ]
+    found += [
+        {
+            "name": header.name,
+            "in": "header",
+            "required": False,
+            "description": header.description,
+            "schema": {"type": "string", "minLength": 1, "maxLength": header.longest},
+        }
+        for header in route.takes
     ]
     if route.query is not None:
         schema = route.query.model_json_schema(by_alias=True)
@@ -157,11 +169,13 @@ def _responses(route: "Route") -> dict[str, Any]:
         errors.append(Unauthorized)
     if route.body is not None:
         errors += [InvalidRequest, MalformedBody, BodyTooLarge, UnsupportedMediaType]
-    if route.query is not None or "<" in route.path:
+    if route.query is not None or route.takes or "<" in route.path:
         errors.append(InvalidRequest)
     for error in errors:
         entry = answers.setdefault(str(error.status), _failure())
         entry["description"] = f"{entry['description']} {error.code()}".strip()
+        entry["headers"] |= _headers(*error().headers)
+    answers[str(route.status)]["headers"] = _headers("X-Request-ID", *route.headers)
     return dict(sorted(answers.items()))
 
 
@@ -188,10 +202,35 @@ def _data(out: Any) -> dict[str, Any]:
     return _reference(model)
 
 
+def _links(route: "Route", named: dict[str, "Route"]) -> dict[str, Any]:
+    """Where what was answered can be used next: the answer's field is the other's parameter."""
+    return {
+        _operation_id(target): {
+            "operationId": _operation_id(target),
+            "parameters": dict.fromkeys(_path_names(target), f"$response.body#/data/{link.field}"),
+        }
+        for link in route.links
+        for target in (named[each] for each in link.routes)
+    }
+
+
+def _path_names(route: "Route") -> list[str]:
+    return re.findall(r"<(?:\w+:)?(\w+)>", route.path)
+
+
 def _reference(model: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REF.format(model=model.__name__)}
 
 
 def _failure() -> dict[str, Any]:
     schema = {"$ref": _REF.format(model="Error")}
-    return {"description": "", "content": {"application/json": {"schema": schema}}}
+    return {
+        "description": "",
+        "headers": _headers("X-Request-ID"),
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    """Headers that an answer always has."""
+    return {name: {"required": True, "schema": {"type": "string"}} for name in names}

@@ -16,6 +16,7 @@ from common.errors import (
     MalformedBody,
     UnsupportedMediaType,
 )
+from common.http.routes import Header
 from common.http.wire import OpenIn
 from common.http.wording import reason
 
@@ -86,6 +87,13 @@ def parse_query(model: type[BaseModel], request: Request) -> Any:
         if not (storable(name) and storable(value)):
             raise InvalidRequest.of([{"field": name, "message": "must not contain NUL"}])
     return _parse(model, given)
+
+
+def check_header(header: Header, request: Request) -> None:
+    """Refuses a header that is there and empty or too long; raises InvalidRequest."""
+    value = request.headers.get(header.name)
+    if value is not None and not 1 <= len(value) <= header.longest:
+        raise InvalidRequest(f"{header.name} must have 1 to {header.longest} characters.")
 
 
 def _parse(model: type[BaseModel], value: dict[str, Any]) -> Any:

@@ -17,6 +17,34 @@ JSON_BODY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
+class Link:
+    """A field of an answer that names a thing, and the routes about that thing.
+
+    `field` is a path inside the answer's data, e.g. `executionId` or `0/slug`; a route is written
+    `GET /runs/<id>` and has one path parameter, which the field fills.
+    """
+
+    field: str
+    routes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that a request may carry, with how long it may be."""
+
+    name: str
+    description: str
+    longest: int
+
+
+IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key",
+    "Made by the caller: a repeat under the same key does nothing new and answers what was done",
+    255,
+)
+
+
+@dataclass(frozen=True)
 class Route:
     """One operation. `guard` finds out who calls and raises if they may not; None is public."""
 
@@ -31,6 +59,9 @@ class Route:
     status: int = 200
     body_limit: int = JSON_BODY_BYTES
     errors: tuple[type[TarsifyError], ...] = ()
+    takes: tuple[Header, ...] = ()
+    headers: tuple[str, ...] = ()  # of every success, beside those of every answer
+    links: tuple[Link, ...] = ()
     hidden: bool = False
 
 

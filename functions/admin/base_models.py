@@ -15,7 +15,7 @@ from common.errors import (
     NotAnAdmin,
 )
 from common.gateways.identity import Identity
-from common.http import Call, Page
+from common.http import Call, Link, Page
 from common.http.app import Routes
 from common.runtime import runtime
 from functions.admin.audit import note
@@ -23,6 +23,9 @@ from functions.admin.guards import staff
 
 routes = Routes()
 NO_SUCH = (NotAnAdmin, BaseModelNotFound)
+ABOUT_A_BASE_MODEL = tuple(
+    f"{method} /base-models/<base_model_id>" for method in ("GET", "PUT", "PATCH", "DELETE")
+)
 
 
 @routes.route(
@@ -33,12 +36,13 @@ NO_SUCH = (NotAnAdmin, BaseModelNotFound)
     out=BaseModelAdmin,
     status=201,
     errors=(NotAnAdmin, BaseModelSlugTaken, EndpointNotFound, InvalidInputSchema),
+    links=(Link("id", ABOUT_A_BASE_MODEL),),
 )
 def create(call: Call[Identity, BaseModelIn, None]) -> BaseModelAdmin:
     """Registers a base model."""
     with runtime().db.transaction() as session:
         made = catalog.create_base_model(session, call.body)
-    note(call, "create base model", made.id)
+        note(session, call, "create base model", made.id, after=made)
     return made
 
 
@@ -49,6 +53,7 @@ def create(call: Call[Identity, BaseModelIn, None]) -> BaseModelAdmin:
     query=BaseModelsQuery,
     out=Page[BaseModelAdmin],
     errors=(NotAnAdmin,),
+    links=(Link("0/id", ABOUT_A_BASE_MODEL),),
 )
 def base_models(call: Call[Identity, None, BaseModelsQuery]) -> Page[BaseModelAdmin]:
     """Lists base models, the newest first."""
@@ -72,8 +77,9 @@ def base_model(call: Call[Identity, None, None]) -> BaseModelAdmin:
 def change(call: Call[Identity, BaseModelChanges, None]) -> BaseModelAdmin:
     """Changes the fields that are given."""
     with runtime().db.transaction() as session:
+        earlier = catalog.base_model_of(session, call.uuid("base_model_id"))
         changed = catalog.change_base_model(session, call.uuid("base_model_id"), call.body)
-    note(call, "change base model", changed.id)
+        note(session, call, "change base model", changed.id, before=earlier, after=changed)
     return changed
 
 
@@ -93,4 +99,4 @@ def retire(call: Call[Identity, None, None]) -> None:
     """Switches a base model off."""
     with runtime().db.transaction() as session:
         catalog.retire_base_model(session, call.uuid("base_model_id"))
-    note(call, "retire base model", call.uuid("base_model_id"))
+        note(session, call, "retire base model", call.uuid("base_model_id"))

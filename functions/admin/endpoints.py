@@ -4,7 +4,7 @@ from common.catalog import service as catalog
 from common.catalog.schemas.staff import EndpointChanges, EndpointIn, EndpointOut, EndpointsQuery
 from common.errors import EndpointNotFound, EndpointTaken, NotAnAdmin
 from common.gateways.identity import Identity
-from common.http import Call, Page
+from common.http import Call, Link, Page
 from common.http.app import Routes
 from common.runtime import runtime
 from functions.admin.audit import note
@@ -12,6 +12,9 @@ from functions.admin.guards import staff
 
 routes = Routes()
 NO_SUCH_ENDPOINT = (NotAnAdmin, EndpointNotFound)
+ABOUT_AN_ENDPOINT = tuple(
+    f"{method} /endpoints/<endpoint_id>" for method in ("GET", "PUT", "PATCH", "DELETE")
+)
 
 
 @routes.route(
@@ -22,12 +25,13 @@ NO_SUCH_ENDPOINT = (NotAnAdmin, EndpointNotFound)
     out=EndpointOut,
     status=201,
     errors=(NotAnAdmin, EndpointTaken),
+    links=(Link("id", ABOUT_AN_ENDPOINT),),
 )
 def create(call: Call[Identity, EndpointIn, None]) -> EndpointOut:
     """Registers an endpoint."""
     with runtime().db.transaction() as session:
         made = catalog.create_endpoint(session, call.body)
-    note(call, "create endpoint", made.id)
+        note(session, call, "create endpoint", made.id, after=made)
     return made
 
 
@@ -38,6 +42,7 @@ def create(call: Call[Identity, EndpointIn, None]) -> EndpointOut:
     query=EndpointsQuery,
     out=Page[EndpointOut],
     errors=(NotAnAdmin,),
+    links=(Link("0/id", ABOUT_AN_ENDPOINT),),
 )
 def endpoints(call: Call[Identity, None, EndpointsQuery]) -> Page[EndpointOut]:
     """Lists endpoints, the newest first."""
@@ -57,8 +62,9 @@ def endpoint(call: Call[Identity, None, None]) -> EndpointOut:
 def change(call: Call[Identity, EndpointChanges, None]) -> EndpointOut:
     """Changes the fields that are given."""
     with runtime().db.transaction() as session:
+        earlier = catalog.endpoint_of(session, call.uuid("endpoint_id"))
         changed = catalog.change_endpoint(session, call.uuid("endpoint_id"), call.body)
-    note(call, "change endpoint", changed.id)
+        note(session, call, "change endpoint", changed.id, before=earlier, after=changed)
     return changed
 
 
@@ -80,4 +86,4 @@ def retire(call: Call[Identity, None, None]) -> None:
     """Switches an endpoint off."""
     with runtime().db.transaction() as session:
         catalog.retire_endpoint(session, call.uuid("endpoint_id"))
-    note(call, "retire endpoint", call.uuid("endpoint_id"))
+        note(session, call, "retire endpoint", call.uuid("endpoint_id"))

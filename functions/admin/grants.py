@@ -1,14 +1,15 @@
-"""Credits that staff give away; until credits can be bought, the only source of them."""
+"""Credits that staff give away."""
 
 from common.accounts import service as accounts
 from common.credits import service as ledger
 from common.credits.schemas import GrantIn, GrantOut
 from common.errors import Conflict, ConsumerNotFound, NotAnAdmin
 from common.gateways.identity import Identity
-from common.http import Call
+from common.http import Call, Link
 from common.http.app import Routes
 from common.runtime import runtime
 from functions.admin.guards import staff
+from functions.admin.money import ABOUT_A_WALLET
 
 routes = Routes()
 
@@ -21,6 +22,7 @@ routes = Routes()
     out=GrantOut,
     status=201,
     errors=(NotAnAdmin, ConsumerNotFound, Conflict),
+    links=(Link("consumerId", ABOUT_A_WALLET),),
 )
 def grant(call: Call[Identity, GrantIn, None]) -> GrantOut:
     """Gives credits to a consumer, once per reference."""

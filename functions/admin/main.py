@@ -2,20 +2,22 @@
 
 from werkzeug.wrappers import Request, Response
 
+from common import needs
 from common.http import App
 from common.http.health import add_health
 from common.runtime import runtime
-from functions.admin import base_models, endpoints, grants
+from functions.admin import base_models, endpoints, gpu_prices, grants, invariants, money
 
 app = App(
     "admin",
     title="Tarsify administration",
     prefixes=("/api/admin",),
     settings=lambda: runtime().settings,
+    needs=needs.DEVELOPERS + needs.STRIPE,
 )
 add_health(app, runtime)
-for routes in (endpoints.routes, base_models.routes, grants.routes):
-    app.include(routes)
+for each in (endpoints, base_models, gpu_prices, grants, invariants, money):
+    app.include(each.routes)
 
 
 def admin(request: Request) -> Response:

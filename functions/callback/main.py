@@ -5,6 +5,7 @@ import uuid
 
 from werkzeug.wrappers import Request, Response
 
+from common import needs
 from common.errors import RouteNotFound
 from common.executions import service as executions
 from common.http import App, Call, JsonObject, Out, Reply
@@ -33,6 +34,7 @@ app = App(
     title="Tarsify callbacks",
     prefixes=("/api/webhooks",),
     settings=lambda: runtime().settings,
+    needs=needs.RUNS,
 )
 add_health(app, runtime)
 

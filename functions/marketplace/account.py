@@ -11,11 +11,11 @@ from common.executions import service as executions
 from common.gateways.identity import Identity
 from common.http import Call
 from common.http.app import Routes
+from common.payments import service as payments
 from common.runtime import runtime
 from functions.marketplace.guards import consumer, signed_in
 
 routes = Routes()
-PURCHASES = 0  # credits are granted by staff; nothing can be bought yet
 
 
 @routes.route(
@@ -70,6 +70,6 @@ def _shown(session: Session, account: Consumer) -> ConsumerOut:
         account,
         credits_balance=ledger.balance(session, account.id).balance,
         run_count=executions.run_count(session, account.id),
-        purchase_count=PURCHASES,
+        purchase_count=payments.purchase_count(session, account.id),
         total_credits_spent=ledger.spent_credits(session, account.id),
     )

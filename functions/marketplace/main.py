@@ -2,16 +2,18 @@
 
 from werkzeug.wrappers import Request, Response
 
+from common import needs
 from common.http import App, Call, JsonObject
 from common.http.health import add_health
 from common.runtime import runtime
-from functions.marketplace import account, models, runs
+from functions.marketplace import account, models, runs, wallet
 
 app = App(
     "marketplace",
     title="Tarsify marketplace",
     prefixes=("/api/marketplace", "/api/consumer", "/api/public"),
     settings=lambda: runtime().settings,
+    needs=needs.CONSUMERS + needs.RUNS + needs.STRIPE + ("market_url",),
 )
 add_health(app, runtime)
 
@@ -19,11 +21,11 @@ add_health(app, runtime)
 @app.route("GET", "/", guard=None)
 def root(_call: Call[None, None, None]) -> JsonObject:
     """Says what lives here."""
-    endpoints = {"auth": "/auth", "models": "/models", "runs": "/runs"}
+    endpoints = {"auth": "/auth", "models": "/models", "runs": "/runs", "credits": "/credits"}
     return {"message": "Tarsify marketplace", "version": "v1", "endpoints": endpoints}
 
 
-for routes in (account.routes, models.routes, runs.routes):
+for routes in (account.routes, wallet.routes, models.routes, runs.routes):
     app.include(routes)
 
 

@@ -12,7 +12,6 @@ from common.errors import (
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidInputs,
-    InvalidRequest,
     ModelChanged,
     ModelNotFound,
     ModelUnavailable,
@@ -21,6 +20,7 @@ from common.executions import service as executions
 from common.executions.schemas import (
     Execution,
     ExecutionSummary,
+    Receipt,
     RunBySlugIn,
     RunCancelled,
     RunIn,
@@ -30,7 +30,7 @@ from common.executions.schemas import (
     StatusQuery,
 )
 from common.gateways.identity import Identity
-from common.http import Call, JsonObject, Page, Reply
+from common.http import IDEMPOTENCY_KEY, Call, JsonObject, Link, Page, Reply
 from common.http.app import Routes
 from common.runtime import runtime
 from functions.marketplace.guards import consumer_id, signed_in
@@ -48,7 +48,12 @@ START_ERRORS = (
     InvalidInputs,
     IdempotencyKeyReused,
 )
-_HANDED_OVER = {"watching", "noted"}
+ABOUT_A_RUN = (
+    "GET /runs/<id>",
+    "GET /runs/<id>/status",
+    "GET /runs/<id>/receipt",
+    "POST /runs/<id>/cancel",
+)
 _MESSAGES = {
     "PENDING": "Your run is about to start.",
     "QUEUED": "Your run is waiting for a GPU.",
@@ -69,6 +74,9 @@ _MESSAGES = {
     status=201,
     body_limit=RUN_BYTES,
     errors=START_ERRORS,
+    takes=(IDEMPOTENCY_KEY,),
+    headers=("Location",),
+    links=(Link("executionId", ABOUT_A_RUN),),
 )
 def run(call: Call[uuid.UUID, RunIn, None]) -> Reply:
     """Starts a run: its price is held at once, and taken only if it succeeds."""
@@ -84,6 +92,9 @@ def run(call: Call[uuid.UUID, RunIn, None]) -> Reply:
     status=201,
     body_limit=RUN_BYTES,
     errors=START_ERRORS,
+    takes=(IDEMPOTENCY_KEY,),
+    headers=("Location",),
+    links=(Link("executionId", ABOUT_A_RUN),),
 )
 def run_by_slug(call: Call[uuid.UUID, RunBySlugIn, None]) -> Reply:
     """Starts a run of the model that the body names."""
@@ -97,6 +108,7 @@ def run_by_slug(call: Call[uuid.UUID, RunBySlugIn, None]) -> Reply:
     query=RunsQuery,
     out=Page[ExecutionSummary],
     errors=CONSUMER_ERRORS,
+    links=(Link("0/id", ABOUT_A_RUN),),
     aliases=("/executions",),
 )
 def list_runs(call: Call[uuid.UUID, None, RunsQuery]) -> Page[ExecutionSummary]:
@@ -119,6 +131,20 @@ def get_run(call: Call[uuid.UUID, None, None]) -> Execution:
     with parts.db.step() as connection:
         found = executions.execution_row(connection, call.uuid("id"), call.principal)
     return executions.shown(found, executions.signer(parts))
+
+
+@routes.route(
+    "GET",
+    "/runs/<id>/receipt",
+    guard=consumer_id,
+    out=Receipt,
+    errors=(*CONSUMER_ERRORS, ExecutionNotFound),
+    aliases=("/executions/<id>/receipt",),
+)
+def get_receipt(call: Call[uuid.UUID, None, None]) -> Receipt:
+    """Shows a run's money down to the postings: who got what of its price."""
+    with runtime().db.transaction() as session:
+        return executions.receipt(session, call.uuid("id"), call.principal)
 
 
 @routes.route(
@@ -165,16 +191,13 @@ def cancel_run(call: Call[uuid.UUID, None, None]) -> RunCancelled:
 def _start(call: Call[uuid.UUID, Any, None], slug: str, inputs: JsonObject) -> Reply:
     parts = runtime()
     key = call.header("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= 255:
-        raise InvalidRequest("Idempotency-Key must have 1 to 255 characters.")
     model, started = executions.start_offered(
         parts, slug, consumer_id=call.principal, inputs=inputs, idempotency_key=key
     )
     replayed = started.outcome == "replayed"
-    # noted: RunPod called back before it answered, so the job is with it as well.
-    submitted = not replayed and executions.submit(parts, started.execution_id) in _HANDED_OVER
+    queued = not replayed and executions.submit(parts, started.execution_id) == "watching"
     status = "QUEUED"
-    if not submitted:  # an earlier run, or one that could not be handed over at once
+    if not queued:  # an earlier run, one not handed over, or one that was called back about by now
         with parts.db.step() as connection:
             row = executions.status_row(connection, started.execution_id, call.principal)
         status = row.status

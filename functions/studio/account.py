@@ -11,11 +11,11 @@ from common.accounts.schemas import (
 )
 from common.accounts.service import Developer
 from common.catalog import service as catalog
-from common.credits import service as ledger
 from common.errors import AccountSuspended, DeveloperNotFound, EmailTaken
 from common.gateways.identity import Identity
 from common.http import Call
 from common.http.app import Routes
+from common.payments import service as payments
 from common.runtime import runtime
 from functions.studio.guards import developer, signed_in
 
@@ -80,10 +80,16 @@ def complete_profile(call: Call[Developer, DeveloperCompletion, None]) -> Develo
 
 
 def _shown(session: Session, account: Developer) -> DeveloperOut:
-    earned = ledger.earnings(session, account.id)
+    parts = runtime()
+    earned = payments.summary(
+        session,
+        account.id,
+        fee_bps=parts.settings.platform_fee_bps,
+        now=parts.clock.now(),
+    )
     return DeveloperOut.of(
         account,
-        total_earnings=earned.total_cents,
-        pending_payout=earned.pending_cents,
+        total_earnings=earned.total_earnings,
+        pending_payout=earned.available_balance + earned.pending_balance,
         model_count=catalog.model_count(session, account.id),
     )

@@ -2,19 +2,21 @@
 
 from werkzeug.wrappers import Request, Response
 
+from common import needs
 from common.http import App, Call, JsonObject
 from common.http.health import add_health
 from common.runtime import runtime
-from functions.studio import account, models, test_runs
+from functions.studio import account, earnings, models, test_runs
 
 app = App(
     "studio",
     title="Tarsify studio",
     prefixes=("/api/studio", "/api/developer"),
     settings=lambda: runtime().settings,
+    needs=needs.DEVELOPERS + needs.RUNS + needs.STRIPE + ("studio_url",),
 )
 add_health(app, runtime)
-for routes in (account.routes, models.routes, test_runs.routes):
+for routes in (account.routes, earnings.routes, models.routes, test_runs.routes):
     app.include(routes)
 
 
@@ -24,7 +26,7 @@ def root(_call: Call[None, None, None]) -> JsonObject:
     return {
         "message": "Tarsify studio",
         "version": "v1",
-        "endpoints": {"auth": "/auth", "tarsModels": "/tars-models"},
+        "endpoints": {"auth": "/auth", "tarsModels": "/tars-models", "earnings": "/earnings"},
     }
 
 

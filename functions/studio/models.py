@@ -31,7 +31,7 @@ from common.errors import (
     SlugTaken,
     UnsupportedAction,
 )
-from common.http import Call, Page
+from common.http import Call, Link, Page
 from common.http.app import Routes
 from common.runtime import runtime
 from functions.studio.account import DEVELOPER_ERRORS
@@ -40,6 +40,17 @@ from functions.studio.guards import developer
 routes = Routes()
 audit = logs.Log("audit")
 NO_SUCH_MODEL = (*DEVELOPER_ERRORS, ModelNotFound)
+ABOUT_A_MODEL = (
+    "GET /tars-models/<model_id>",
+    "PUT /tars-models/<model_id>",
+    "PATCH /tars-models/<model_id>",
+    "DELETE /tars-models/<model_id>",
+    "POST /tars-models/<model_id>/publish",
+    "POST /tars-models/<model_id>/archive",
+    "GET /tars-models/<model_id>/preview",
+    "POST /tars-models/<model_id>/preview",
+    "POST /tars-models/<id>/test-run",
+)
 
 
 @routes.route(
@@ -65,6 +76,7 @@ def base_models(call: Call[Developer, None, OfferQuery]) -> BaseModelList:
     out=TarsModelOut,
     status=201,
     errors=(*DEVELOPER_ERRORS, BaseModelNotFound, BaseModelInactive, InvalidOverrides, SlugTaken),
+    links=(Link("id", ABOUT_A_MODEL),),
 )
 def create(call: Call[Developer, TarsModelIn, None]) -> TarsModelOut:
     """Makes a draft; the same request again within a minute answers the same draft."""
@@ -79,6 +91,7 @@ def create(call: Call[Developer, TarsModelIn, None]) -> TarsModelOut:
     query=TarsModelsQuery,
     out=Page[TarsModelItem],
     errors=DEVELOPER_ERRORS,
+    links=(Link("0/id", ABOUT_A_MODEL),),
 )
 def models(call: Call[Developer, None, TarsModelsQuery]) -> Page[TarsModelItem]:
     """Lists the caller's models, the newest first."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from common import needs
 from common.auth import require_invoker
 from common.executions import service as executions
 from common.executions.messages import ExecutionTask
@@ -27,11 +28,15 @@ def invoker(call: Call[Any, Any, Any]) -> None:
     """Lets the queue's service account in and nobody else."""
     parts = runtime()
     audience = parts.settings.tasks_target_url
-    require_invoker(parts.invokers, call.header("Authorization"), audience)
+    require_invoker(parts.invokers, call.header, audience)
 
 
 app = App(
-    "tasks", title="Tarsify tasks (internal)", prefixes=(), settings=lambda: runtime().settings
+    "tasks",
+    title="Tarsify tasks (internal)",
+    prefixes=(),
+    settings=lambda: runtime().settings,
+    needs=needs.INTERNAL + needs.RUNS,
 )
 add_health(app, runtime)
 

@@ -66,7 +66,7 @@ class TarsModelsQuery(Paging):
 class PublishIn(In):
     """What to do; older clients send no body to publish."""
 
-    action: str = "publish"
+    action: str = Field("publish", max_length=50)
 
 
 class PreviewIn(In):

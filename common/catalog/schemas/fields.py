@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from common.http import AS_NUMBER
 from common.text import Line, Paragraphs
 
 MAX_PRICE_CREDITS = 10_000
@@ -51,6 +52,8 @@ Name = Annotated[Line, Field(min_length=1, max_length=100)]
 Description = Annotated[
     Annotated[Paragraphs, Field(max_length=5000)] | None, BeforeValidator(_blank_is_none)
 ]
-PriceCredits = Annotated[int, Field(ge=1, le=MAX_PRICE_CREDITS)]
-WaitSeconds = Annotated[int, Field(ge=10, le=86_400)]
+PriceCredits = Annotated[int, Field(ge=1, le=MAX_PRICE_CREDITS), AS_NUMBER]
+WaitSeconds = Annotated[int, Field(ge=10, le=86_400), AS_NUMBER]
+EstimatedSeconds = Annotated[int, Field(ge=1, le=3600), AS_NUMBER]
+TimeoutSeconds = Annotated[int, Field(ge=5, le=86_400), AS_NUMBER]
 Adapter = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]

@@ -5,10 +5,36 @@ from typing import Annotated
 
 from pydantic import Field
 
-from common.catalog.schemas.fields import Adapter, Name, Slug, Title, WaitSeconds
+from common.catalog.schemas.fields import (
+    Adapter,
+    EstimatedSeconds,
+    Name,
+    Slug,
+    TimeoutSeconds,
+    Title,
+    WaitSeconds,
+)
 from common.catalog.tables import Category, OutputType, Source
-from common.http import In, JsonObject, Out, Paging, Timestamp
+from common.http import AS_NUMBER, Flag, In, JsonObject, Moment, Out, Paging, Timestamp
 from common.text import Line, Paragraphs
+
+GpuClass = Annotated[str, Field(pattern=r"^[A-Z0-9_]{2,50}$")]
+
+
+class GpuPriceIn(In):
+    """What a second of a GPU class costs us from a moment on, in millionths of a US dollar."""
+
+    gpu_class: GpuClass
+    micro_usd_per_second: Annotated[int, Field(ge=0, le=1_000_000), AS_NUMBER]
+    since: Moment
+
+
+class GpuPriceOut(Out):
+    """A dated price of a GPU class."""
+
+    gpu_class: str
+    micro_usd_per_second: int
+    since: Timestamp
 
 
 class EndpointIn(In):
@@ -19,7 +45,7 @@ class EndpointIn(In):
     gpu_type: Annotated[Line, Field(min_length=1, max_length=50)]
     source: Source = "HUB"
     docker_image: Annotated[Line, Field(max_length=500)] | None = None
-    is_active: bool = True
+    is_active: Flag = True
 
 
 class EndpointChanges(In):
@@ -29,7 +55,7 @@ class EndpointChanges(In):
     gpu_type: Annotated[Line, Field(min_length=1, max_length=50)] = Field(default_factory=str)
     source: Source = Field(default_factory=lambda: "HUB")
     docker_image: Annotated[Line, Field(max_length=500)] | None = None
-    is_active: bool = Field(default_factory=bool)
+    is_active: Flag = Field(default_factory=bool)
 
 
 class EndpointsQuery(Paging):
@@ -71,10 +97,12 @@ class BaseModelIn(In):
     output_format: Annotated[Line, Field(min_length=1, max_length=20)]
     output_adapter: Adapter = "auto"
     description: Annotated[Paragraphs, Field(max_length=10_000)] | None = None
-    estimated_seconds: int = Field(30, ge=1, le=3600)
+    estimated_seconds: EstimatedSeconds = 30
     queue_seconds: WaitSeconds = 600
-    execution_timeout_seconds: int = Field(600, ge=5, le=86_400)
-    is_active: bool = True
+    execution_timeout_seconds: TimeoutSeconds = 600
+    gpu_class: GpuClass | None = None
+    minimum_price_credits: Annotated[int, Field(ge=1, le=10_000), AS_NUMBER] = 1
+    is_active: Flag = True
 
 
 class BaseModelChanges(In):
@@ -88,10 +116,14 @@ class BaseModelChanges(In):
     output_format: Annotated[Line, Field(min_length=1, max_length=20)] = Field(default_factory=str)
     output_adapter: Adapter = Field(default_factory=str)
     description: Annotated[Paragraphs, Field(max_length=10_000)] | None = None
-    estimated_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(default_factory=int)
+    estimated_seconds: EstimatedSeconds = Field(default_factory=int)
     queue_seconds: WaitSeconds = Field(default_factory=int)
-    execution_timeout_seconds: Annotated[int, Field(ge=5, le=86_400)] = Field(default_factory=int)
-    is_active: bool = Field(default_factory=bool)
+    execution_timeout_seconds: TimeoutSeconds = Field(default_factory=int)
+    gpu_class: GpuClass | None = None
+    minimum_price_credits: Annotated[int, Field(ge=1, le=10_000), AS_NUMBER] = Field(
+        default_factory=int
+    )
+    is_active: Flag = Field(default_factory=bool)
 
 
 class BaseModelsQuery(Paging):
@@ -127,6 +159,8 @@ class BaseModelAdmin(Out):
     estimated_seconds: int
     queue_seconds: int
     execution_timeout_seconds: int
+    gpu_class: str | None
+    minimum_price_credits: int
     is_active: bool
     created_at: Timestamp
     updated_at: Timestamp

@@ -1,0 +1,1 @@
+"""Real money: buying credits, developers' earnings, payouts, and what Stripe's books say."""
