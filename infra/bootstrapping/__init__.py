@@ -1,0 +1,1 @@
+"""`infra/bootstrap`: what must be there before Terraform can plan an installation."""

@@ -1,0 +1,15 @@
+terraform {
+  required_version = ">= 1.11.0, < 2.0.0"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = ">= 7.46.0, < 9.0.0"
+    }
+  }
+
+  # The bucket is named on the command line (infra/release/plan).
+  backend "gcs" {
+    prefix = "tarsify/staging"
+  }
+}

@@ -1,0 +1,39 @@
+"""Every line that the code logs: its message, and the fields that it says."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from infra.packing.contents import ROOT
+
+LEVELS = {"info", "warning", "error", "critical"}
+# What every line of a request says beside its own (common/http/app.py).
+OF_A_REQUEST = {"message", "function", "route", "requestId", "executionId"}
+
+
+@cache
+def logged() -> Mapping[str, set[str]]:
+    """The fields of each message."""
+    found: dict[str, set[str]] = {}
+    for folder in ("common", "functions"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for message, fields in _calls(ast.parse(file.read_text(encoding="utf-8"))):
+                found.setdefault(message, set(OF_A_REQUEST)).update(fields)
+    return found
+
+
+def _calls(tree: ast.Module) -> Iterator[tuple[str, set[str]]]:
+    """`log.info("message", field=...)`; `say(...)` is one of two levels."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args or not _is_log(node.func):
+            continue
+        first = node.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            yield first.value, {each.arg for each in node.keywords if each.arg}
+
+
+def _is_log(function: ast.expr) -> bool:
+    if isinstance(function, ast.Attribute):
+        owner = function.value
+        return function.attr in LEVELS and isinstance(owner, ast.Name) and owner.id == "log"
+    return isinstance(function, ast.Name) and function.id == "say"
