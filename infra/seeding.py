@@ -105,6 +105,8 @@ def _base_model(entry: dict[str, Any], endpoint_id: str) -> dict[str, Any]:
         "outputAdapter": entry["output_adapter"],
         "estimatedSeconds": entry["estimated_seconds"],
         "executionTimeoutSeconds": entry["execution_timeout_seconds"],
+        "gpuClass": entry["gpu_class"],
+        "minimumPriceCredits": entry["min_price_credits"],
     }
 
 

@@ -1,45 +1,59 @@
-"""Cold starts: from exec to the first 200, time to import, memory; beside an empty function."""
+"""What is deployed: the archives' sizes, their cold starts from exec to the first 200 and their
+memory, beside an empty function in the same run.
+
+Each archive is unpacked, compiled and started as Cloud Functions does; only its environment is that
+of the local platform.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from infra.benchmarks.accounting import Memory, memory
 from infra.benchmarks.http import HOST, prepared
-from infra.local.platform import INTERNAL, PUBLIC, ROOT, Platform
+from infra.local.platform import INTERNAL, PUBLIC, Platform
 from infra.local.ports import free_port
-from infra.local.supervisor import Service
+from infra.packing.archives import pack
 
 FUNCTIONS = (*PUBLIC, *INTERNAL)
-AIM = 2.5
+AIM, MEMORY_AIM_MB = 2.5, 100.0
 LONGEST_SECONDS = 30.0
+EMPTY = "empty"
 _IMPORT = """
 import time
 import functions_framework._http.gunicorn
 begun = time.perf_counter()
-import functions.{name}.main
+import main
 print(time.perf_counter() - begun)
 """
 
 
 @dataclass
 class Cold:
-    """One function's starts in seconds, its import in seconds, and its memory after the first."""
+    """One function's archive, its starts and its import in seconds, its memory after the first.
+
+    `archive_kib` is None for the empty function, which is not packed.
+    """
 
     name: str
     route: str
     starts: list[float]
-    import_seconds: float | None
+    import_seconds: float
     memory: Memory
+    archive_kib: float | None = None
 
     @property
     def best(self) -> float:
@@ -50,39 +64,65 @@ class Cold:
         return median(self.starts)
 
 
+@dataclass(frozen=True)
+class Deployed:
+    """A function as it lies in the cloud: its folder, what it is told, how large it was sent."""
+
+    name: str
+    folder: Path
+    environment: Mapping[str, str]
+    archive_kib: float | None
+
+
 def measure_cold(platform: Platform, *, times: int) -> list[Cold]:
     """The empty function first; then every function, and browse as a heavier first request."""
-    found = platform.supervisor
-    wanted = [("empty", "/"), *((name, "/health/ready") for name in FUNCTIONS)]
-    wanted.append(("marketplace", "/models"))
-    starts: dict[tuple[str, str], list[float]] = {each: [] for each in wanted}
-    sizes: dict[tuple[str, str], Memory] = {}
-    for _ in range(times):  # in turn, so that a busy moment of the machine meets them all
-        for name, route in wanted:
-            seconds, sizes[name, route] = first_answer(found.service(name), route)
-            starts[name, route].append(seconds)
-    environment = found.service("marketplace").environment
-    return [
-        Cold(
-            name,
-            route,
-            starts[name, route],
-            import_seconds(name, environment, times=times) if name in FUNCTIONS else None,
-            sizes[name, route],
-        )
-        for name, route in wanted
-    ]
+    with tempfile.TemporaryDirectory(prefix="tarsify-bench-") as folder:
+        places = deployed(platform, Path(folder))
+        wanted = [(EMPTY, "/"), *((name, "/health/ready") for name in FUNCTIONS)]
+        wanted.append(("marketplace", "/models"))
+        found = {
+            (name, route): Cold(
+                name,
+                route,
+                [],
+                import_seconds(places[name], times=times),
+                Memory(0, 0),
+                places[name].archive_kib,
+            )
+            for name, route in wanted
+        }
+        for _ in range(times):  # in turn, so that a busy moment of the machine meets them all
+            for (name, route), each in found.items():
+                seconds, each.memory = first_answer(places[name], route)
+                each.starts.append(seconds)
+    return list(found.values())
 
 
-def first_answer(service: Service, route: str) -> tuple[float, Memory]:
+def deployed(platform: Platform, folder: Path) -> dict[str, Deployed]:
+    """Every archive unpacked below `folder`, and the empty function beside them."""
+    empty = folder / EMPTY
+    empty.mkdir()
+    shutil.copy(Path(__file__).with_name("empty.py"), empty / "main.py")
+    places = {EMPTY: Deployed(EMPTY, empty, {"FUNCTION_TARGET": EMPTY, "THREADS": "16"}, None)}
+    for name, archive in pack(folder / "dist").items():
+        with zipfile.ZipFile(archive.path) as file:
+            file.extractall(folder / name)
+        told = platform.supervisor.service(name).environment
+        environment = {**told, "FUNCTION_TARGET": "main", "PYTHONPATH": ""}
+        size = archive.path.stat().st_size / 1024
+        places[name] = Deployed(name, folder / name, environment, size)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(folder)], check=True)
+    return places
+
+
+def first_answer(place: Deployed, route: str) -> tuple[float, Memory]:
     """Seconds from exec to the first 200, and what the process then holds. Raises TimeoutError."""
     port = free_port()
-    command = [str(port) if part == str(service.port) else part for part in service.command]
     begun = time.perf_counter()
     process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **service.environment},
+        [sys.executable, "-m", "functions_framework", "--host", HOST, "--port", str(port)],
+        cwd=place.folder,
+        env={**os.environ, **place.environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -90,7 +130,7 @@ def first_answer(service: Service, route: str) -> tuple[float, Memory]:
     try:
         while not _answers(port, route):
             if time.perf_counter() - begun > LONGEST_SECONDS or process.poll() is not None:
-                raise TimeoutError(f"{service.name} gave no answer on {route}")
+                raise TimeoutError(f"{place.name} gave no answer on {route}")
             time.sleep(0.002)
         return time.perf_counter() - begun, memory(process.pid)
     finally:
@@ -99,14 +139,14 @@ def first_answer(service: Service, route: str) -> tuple[float, Memory]:
         process.wait()
 
 
-def import_seconds(name: str, environment: Mapping[str, str], *, times: int) -> float:
+def import_seconds(place: Deployed, *, times: int) -> float:
     """What a function adds to the framework's own imports; the best of `times`."""
     return min(
         float(
             subprocess.run(
-                [sys.executable, "-c", _IMPORT.format(name=name)],
-                cwd=ROOT,
-                env={**os.environ, **environment},
+                [sys.executable, "-c", _IMPORT],
+                cwd=place.folder,
+                env={**os.environ, **place.environment},
                 stdout=subprocess.PIPE,
                 check=True,
                 timeout=LONGEST_SECONDS,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.benchmarks.http import prepared
-from infra.local.platform import QUEUE, SIMULATOR_KEY, Options, Platform
+from infra.calling import Caller
+from infra.local.platform import QUEUES, SIMULATOR_KEY, Options, Platform
 from infra.local.ports import HOST, free_port
 from infra.local.runpod.client import SimulatorClient
-from infra.local.story import Caller
 from infra.local.supervisor import Service, until
 from infra.seeding import Admin, seed
 
@@ -96,7 +96,8 @@ class Installation:
         address = f"{HOST}:{self.platform.ports['tasks-queue']}"
         with grpc.insecure_channel(address) as channel:
             client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
-            client.purge_queue(name=QUEUE, timeout=60)
+            for name in QUEUES:
+                client.purge_queue(name=name, timeout=60)
 
     def browse(self) -> list[bytes]:
         return [prepared("GET", "/models")]

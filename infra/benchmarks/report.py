@@ -12,7 +12,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.benchmarks.cold import AIM, Cold
 from infra.benchmarks.rates import CONNECTIONS, SLOTS, Rates
 from infra.benchmarks.sustained import Sustained
 
@@ -31,10 +30,9 @@ runs long enough for them to ring.
 """
 
 
-def show(console: Console, rates: list[Rates], sustained: Sustained, cold: list[Cold]) -> None:
-    """Prints all tables."""
+def show(console: Console, rates: list[Rates], sustained: Sustained) -> None:
+    """Prints the rates."""
     console.print(_rates_table(rates, sustained))
-    console.print(_cold_table(cold))
     console.print(NOTES)
 
 
@@ -80,43 +78,22 @@ def _rates_table(rates: list[Rates], sustained: Sustained) -> Table:
     return table
 
 
-def _cold_table(cold: list[Cold]) -> Table:
-    table = Table(title="Cold start: exec to first 200", title_justify="left")
-    table.add_column("function")
-    table.add_column("route")
-    for name in ("best s", "median s", "times empty", "aim"):
-        table.add_column(name, justify="right")
-    table.add_column("")
-    for name in ("import s", "RSS MB", "PSS MB"):
-        table.add_column(name, justify="right")
-    for each in cold:
-        ratio, ours = each.median / cold[0].median, each is not cold[0]
-        table.add_row(
-            each.name,
-            each.route,
-            f"{each.best:.2f}",
-            f"{each.median:.2f}",
-            f"{ratio:.2f}",
-            f"{AIM}" if ours else "",
-            verdict(ratio, AIM, most=True) if ours else "",
-            "" if each.import_seconds is None else f"{each.import_seconds:.2f}",
-            f"{each.memory.rss:.0f}",
-            f"{each.memory.pss:.0f}",
-        )
-    return table
-
-
-def as_json(rates: list[Rates], sustained: Sustained, cold: list[Cold]) -> dict[str, Any]:
-    """Everything that was measured, every round of it."""
+def machine() -> dict[str, Any]:
+    """When and on what it was measured."""
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "load_average": os.getloadavg(),
+    }
+
+
+def as_json(rates: list[Rates], sustained: Sustained) -> dict[str, Any]:
+    """Everything that was measured, every round of it."""
+    return {
         "notes": NOTES,
         "rates": [_rate(each, rates[0]) for each in rates],
         "sustained_lifecycles": asdict(sustained),
-        "cold_starts": [_cold(each, cold[0]) for each in cold],
     }
 
 
@@ -131,8 +108,3 @@ def _rate(each: Rates, yardstick: Rates) -> dict[str, Any]:
         "ratios": each.shares,
         "rounds": [asdict(it) for it in each.rounds],
     }
-
-
-def _cold(each: Cold, empty: Cold) -> dict[str, Any]:
-    ratio = each.median / empty.median
-    return {**asdict(each), "ratio": ratio, "aim": AIM, "verdict": verdict(ratio, AIM, most=True)}

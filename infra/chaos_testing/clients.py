@@ -38,6 +38,7 @@ class Click:
     buyer: Buyer
     clicked_at: float
     accepted: list[str] = field(default_factory=list)  # execution ids, one an acceptance
+    start_seconds: float | None = None  # that the first acceptance took, tries before it left out
     ended_at: float | None = None
     status: str = ""
     refusal: str = ""
@@ -46,13 +47,17 @@ class Click:
 class Load:
     """Clicks at a steady rate from an event loop in a thread of its own."""
 
-    def __init__(self, url: str, market: Market, *, rate: float, seed: int) -> None:
-        self._url, self._market, self._rate = url, market, rate
+    def __init__(
+        self, url: str, market: Market, *, rate: float, seed: int, name: str = "click"
+    ) -> None:
+        self._url, self._market, self._rate, self._name = url, market, rate, name
         self._random = random.Random(seed)
         self.clicks: list[Click] = []
         self.troubles: list[Trouble] = []
         self.requests = 0
         self._clicking, self._watching = True, True
+        self._due = 0.0
+        self._people: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
 
     def start(self) -> None:
@@ -85,28 +90,31 @@ class Load:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
-            people: set[asyncio.Task[None]] = set()
-            due = time.monotonic()
+            people, self._due = self._people, time.monotonic()
             while self._clicking:
                 click = self._new_click()
                 self.clicks.append(click)
                 person = asyncio.create_task(_Person(self, session, click).live())
                 people.add(person)
                 person.add_done_callback(people.discard)
-                due += 1 / self._rate
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                await self._pause()
             while people and self._watching:
                 await asyncio.wait(people, timeout=0.2)
             for person in people:
                 person.cancel()
             await asyncio.gather(*people, return_exceptions=True)
 
+    async def _pause(self) -> None:
+        """Until the next click is due, however many consumers are still busy."""
+        self._due += 1 / self._rate
+        await asyncio.sleep(max(0.0, self._due - time.monotonic()))
+
     def _new_click(self) -> Click:
         number = len(self.clicks)
         steady = number % 2 == 0
         slug = STEADY if steady else self._random.choice(self._market.slugs[1:])
         buyer = self._market.buyers[number % len(self._market.buyers)]
-        return Click(f"click-{number}", slug, buyer, time.monotonic())
+        return Click(f"{self._name}-{number}", slug, buyer, time.monotonic())
 
     def chance(self, share: float) -> bool:
         return self._random.random() < share
@@ -121,6 +129,7 @@ class _Person:
     def __init__(self, load: Load, session: aiohttp.ClientSession, click: Click) -> None:
         self._load, self._session, self._click = load, session, click
         self._headers = {"Authorization": f"Bearer {click.buyer.token}"}
+        self._took = 0.0  # seconds of the last good answer
 
     async def live(self) -> None:
         """From the click to the end of the run, or to a refusal."""
@@ -146,6 +155,7 @@ class _Person:
             headers={"Idempotency-Key": click.key},
         )
         if status in {200, 201}:
+            click.start_seconds = click.start_seconds or self._took
             click.accepted.append(data["data"]["executionId"])
             return True
         click.refusal, click.ended_at = f"{status} {data['error']['code']}", time.monotonic()
@@ -200,6 +210,7 @@ class _Person:
             try:
                 status, data = await ask()
                 if status not in REPEATED:
+                    self._took = time.monotonic() - began
                     return status, data
                 what = str(status)
             except (aiohttp.ClientError, TimeoutError, OSError) as problem:

@@ -86,6 +86,20 @@ def proxied_platform() -> Iterator[Platform]:
             platform.stop()
 
 
+def await_ends(load: Load, books: Books, tell: Callable[[str], None]) -> float:
+    """Stops clicking and waits until all has ended, at most until the last bound; seconds."""
+    load.stop_clicking()
+    began = time.monotonic()
+    bound = began + books.seconds_to_bound() + RECOVERY_SECONDS
+    while time.monotonic() < bound:
+        with suppress(InterfaceError, DatabaseError):
+            if books.alive() == 0 and not load.unfinished():
+                break
+        tell(f"waiting for {len(load.unfinished())} runs to end")
+        time.sleep(0.5)
+    return time.monotonic() - began
+
+
 class Course:
     """Runs on a started platform. `tell` hears what happens, for whoever watches."""
 
@@ -148,17 +162,7 @@ class Course:
 
     def _end(self) -> None:
         """Waits until every run has ended, at most until the last one's bound."""
-        self.load.stop_clicking()
-        began = time.monotonic()
-        books = self._books()
-        bound = began + books.seconds_to_bound() + RECOVERY_SECONDS
-        while time.monotonic() < bound:
-            with suppress(InterfaceError, DatabaseError):
-                if books.alive() == 0 and not self.load.unfinished():
-                    break
-            self._tell(f"waiting for {len(self.load.unfinished())} runs to end")
-            time.sleep(0.5)
-        self._outcome.seconds_to_end_all = time.monotonic() - began
+        self._outcome.seconds_to_end_all = await_ends(self.load, self._books(), self._tell)
 
     def _books(self) -> Books:
         assert self._platform.postgres is not None

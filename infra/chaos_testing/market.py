@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
+from infra.calling import Caller
 from infra.local.platform import DEVELOPERS_PROJECT, SIMULATOR_KEY, USERS_PROJECT, Platform
 from infra.local.runpod.client import SimulatorClient
-from infra.local.story import Caller
 
 CONSUMERS, GRANT, PRICE = 8, 100_000, 3
 # With these the longest life of an attempt is 80 s; a run's own bound is 3 attempts and 5 minutes.
@@ -50,15 +50,15 @@ class Market:
     buyers: list[Buyer]
 
 
-def furnish(platform: Platform) -> Market:
-    """Publishes one model an endpoint and registers the consumers. Raises StoryFailed."""
+def furnish(platform: Platform, *, consumers: int = CONSUMERS) -> Market:
+    """Publishes one model an endpoint and registers the consumers. Raises CallFailed."""
     staff = Caller(platform.url, platform.staff_token)
     developer = Caller(platform.url, platform.token(DEVELOPERS_PROJECT, "dana"))
     developer.call("POST", "/api/studio/auth/register", {})
     slugs = [STEADY, *(f"moody-{n}" for n in range(1, len(platform.endpoints)))]
     for slug, endpoint in zip(slugs, platform.endpoints.values(), strict=True):
         _publish(staff, developer, slug, endpoint)
-    return Market(slugs, [_buyer(platform, staff, number) for number in range(CONSUMERS)])
+    return Market(slugs, [_buyer(platform, staff, number) for number in range(consumers)])
 
 
 def _publish(staff: Caller, developer: Caller, slug: str, runpod_endpoint: str) -> None:

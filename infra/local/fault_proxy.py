@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import signal
 import socket
 import struct
@@ -30,7 +31,8 @@ class Mode(StrEnum):
     """PASS; LATENCY: every chunk is `ms` late, both ways; RESET: a connection is cut as soon as
     `after_bytes` of answers have passed, at 0 at once; BLACK_HOLE: connections are accepted and
     bytes vanish; HALF_CLOSE: requests arrive, but the answering side is closed; REFUSE: nobody
-    listens, and connections are cut."""
+    listens, and connections are cut; FLAKY: each answer is lost, and its connection cut, with a
+    chance of `share`."""
 
     PASS = "pass"
     LATENCY = "latency"
@@ -38,6 +40,7 @@ class Mode(StrEnum):
     BLACK_HOLE = "black_hole"
     HALF_CLOSE = "half_close"
     REFUSE = "refuse"
+    FLAKY = "flaky"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Fault:
     mode: Mode
     ms: float = 0.0
     after_bytes: int = 0
+    share: float = 0.0
 
 
 WELL = Fault(Mode.PASS)
@@ -174,6 +178,9 @@ class _Connection:
         if fault.mode is Mode.BLACK_HOLE:
             self._silent = True
         if self._silent or (answers and self._mute):
+            return b""
+        if answers and fault.mode is Mode.FLAKY and random.random() < fault.share:
+            self.cut()
             return b""
         if answers and fault.mode is Mode.RESET:
             chunk = chunk[: fault.after_bytes - self._answered]

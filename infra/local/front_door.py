@@ -16,7 +16,7 @@ class FrontDoor:
         exposed = internal & set(routes.values())
         if exposed:
             raise ValueError(f"internal functions have no public path: {sorted(exposed)}")
-        self.internal = internal
+        self.routes, self.internal = routes, internal
         # Longest first, so that the first match is the closest.
         self._prefixes = sorted(routes.items(), key=lambda it: len(it[0]), reverse=True)
 

@@ -1,7 +1,8 @@
 """The whole of Tarsify on one machine: which processes there are and what each is told.
 
 Only addresses differ from the cloud. With DATABASE_URL set that server is used; with
-RUNPOD_API_KEY set the real RunPod is, by polling, since no webhook can reach a laptop.
+RUNPOD_API_KEY set the real RunPod is, by polling, since no webhook can reach a laptop; with
+STRIPE_SECRET_KEY (a test key) the real Stripe is, by asking when the shopper comes back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from common.gateways.tasks import KINDS
 from infra.local.fault_proxy import Control
 from infra.local.identity.unsigned import mint_local_token
 from infra.local.ports import free_port
@@ -26,14 +28,17 @@ from infra.local.workers.processes import worker_environment
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
-PUBLIC = ("marketplace", "studio", "admin", "callback")
+PUBLIC = ("marketplace", "studio", "admin", "callback", "payments")
 INTERNAL = ("tasks", "cleanup")
 LINKS = ("database", "runpod", "storage")
 PROJECT = "tarsify-local"
-QUEUE = f"projects/{PROJECT}/locations/us-central1/queues/executions"
+QUEUES = [f"projects/{PROJECT}/locations/us-central1/queues/executions-{kind}" for kind in KINDS]
+SCHEDULER = f"projects/{PROJECT}/locations/us-central1/queues/scheduler"
 QUEUE_SETTINGS = ",max_attempts=5,min_backoff=1,max_backoff=30,max_concurrent_dispatches=16"
 BUCKET = "tarsify-outputs"
 SIMULATOR_KEY = "local-runpod-key"
+STRIPE_KEY = "sk_test_local"
+STRIPE_SECRET, CONNECT_SECRET = "whsec_local", "whsec_local_connect"
 # Endpoint setting -> worker program and the id that stands for the endpoint at RunPod.
 WORKERS = {
     "RUNPOD_EP_SDXL": ("sdxl", "local-sdxl"),
@@ -75,6 +80,7 @@ class Platform:
         self.network = Control(self.ports["network"])
         self.url = f"http://localhost:{self.options.port}"
         self.real_runpod = bool(self.options.environment.get("RUNPOD_API_KEY"))
+        self.real_stripe = bool(self.options.environment.get("STRIPE_SECRET_KEY"))
         self.endpoints = self._endpoints()
         self._scheduler: Scheduler | None = None
 
@@ -97,7 +103,7 @@ class Platform:
         self.supervisor.watch(self._revive_database)
         self._scheduler = Scheduler(
             tasks_target=f"{HOST}:{self.ports['tasks-queue']}",
-            queue=QUEUE,
+            queue=SCHEDULER,
             url=self.function_url("cleanup"),
             invoker=f"task-invoker@{PROJECT}.iam.gserviceaccount.com",
             seconds=self.options.seconds_between_sweeps,
@@ -126,6 +132,15 @@ class Platform:
     @property
     def simulator_url(self) -> str:
         return f"http://{HOST}:{self.ports['runpod']}"
+
+    @property
+    def stripe_key(self) -> str:
+        """The stand-in's; nobody is told the operator's own."""
+        return STRIPE_KEY
+
+    @property
+    def stripe_url(self) -> str:
+        return f"http://{HOST}:{self.ports['stripe']}"
 
     def token(self, project: str, uid: str, **claims: object) -> str:
         """An ID token of a local user."""
@@ -174,7 +189,12 @@ class Platform:
                 ports["tasks-queue"],
                 "infra.local.tasks",
                 *("--certs-port", str(ports["tasks-certs"])),
-                *("--journal", str(folder / "tasks.sqlite"), "--queue", QUEUE + QUEUE_SETTINGS),
+                *("--journal", str(folder / "tasks.sqlite")),
+                *(
+                    part
+                    for name in (*QUEUES, SCHEDULER)
+                    for part in ("--queue", name + QUEUE_SETTINGS)
+                ),
             ),
             _module(
                 "identity",
@@ -183,6 +203,8 @@ class Platform:
                 *("--data", str(folder / "identity.sqlite")),
             ),
         ]
+        if not self.real_stripe:
+            services.append(self._stripe())
         if not self.real_runpod:
             endpoints = [part for e in self.endpoints.values() for part in ("--endpoint", e)]
             key = ("--key", SIMULATOR_KEY)
@@ -190,6 +212,17 @@ class Platform:
                 _module("runpod", ports["runpod"], "infra.local.runpod", *key, *endpoints)
             )
         return services
+
+    def _stripe(self) -> Service:
+        hook = f"http://{HOST}:{self.options.port}/api/webhooks/stripe"
+        return _module(
+            "stripe",
+            self.ports["stripe"],
+            "infra.local.stripe",
+            *("--key", STRIPE_KEY, "--data", str(self.options.folder / "stripe.sqlite")),
+            *("--receiver", hook, "--secret", STRIPE_SECRET),
+            *("--connect", f"{hook}/connect", "--connect-secret", CONNECT_SECRET),
+        )
 
     def _proxy(self, database: str) -> Service:
         targets = {**self.ports, "database": make_url(database).port or 5432}
@@ -232,11 +265,20 @@ class Platform:
             "RUNPOD_API_KEY": SIMULATOR_KEY,
             "PUBLIC_URL": f"http://{HOST}:{self.options.port}",
         }
+        stripe = {
+            "STRIPE_SECRET_KEY": STRIPE_KEY,
+            "STRIPE_API_URL": self.stripe_url,
+            "STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
+            "STRIPE_CONNECT_WEBHOOK_SECRETS": CONNECT_SECRET,
+        }
+        if self.real_stripe:  # no webhook reaches a laptop: the success page asks by itself
+            stripe = {"STRIPE_SECRET_KEY": given["STRIPE_SECRET_KEY"]}
         if self.real_runpod:
             runpod = {"RUNPOD_API_KEY": given["RUNPOD_API_KEY"], "PUBLIC_URL": ""}
         return {
             "PYTHONPATH": str(ROOT),
             "THREADS": "16",
+            "MALLOC_ARENA_MAX": "2",  # as deployed (terraform/modules/function)
             "ENVIRONMENT": "local",
             "DATABASE_URL": database,
             "DB_POOL_SIZE": "12",
@@ -252,6 +294,9 @@ class Platform:
             "OUTPUT_BUCKET": BUCKET,
             "STORAGE_EMULATOR_HOST": f"http://{HOST}:{self._port_of('storage')}",
             "STORAGE_SIGNER_KEY_FILE": str(self._key_file),
+            "MARKET_URL": self.url,
+            "STUDIO_URL": self.url,
+            **stripe,
             **runpod,
         }
 
@@ -278,7 +323,7 @@ class Platform:
         self.supervisor.start(services)
 
 
-_STAND_INS = ("storage", "tasks-queue", "tasks-certs", "identity", "runpod")
+_STAND_INS = ("storage", "tasks-queue", "tasks-certs", "identity", "runpod", "stripe")
 
 
 def _way(link: str) -> str:

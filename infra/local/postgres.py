@@ -106,6 +106,8 @@ class PostgresServer:
     def create_database(self, name: str, template: str | None = None) -> None:
         """Create a database, by copying `template` if given (nobody may be connected to it)."""
         source = f" TEMPLATE {identifier(template)}" if template else ""
+        if template and not self.durable:
+            source += " STRATEGY FILE_COPY"  # a third of the time where a checkpoint costs no fsync
         self._run(f"CREATE DATABASE {identifier(name)}{source}")
 
     def drop_database(self, name: str) -> None:

@@ -6,11 +6,11 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-AUDIT_EVERY = 60  # sweeps; hourly when they come each minute
+HOUR = 60  # sweeps; what comes hourly when they come each minute
 
 
 class Scheduler:
-    """Asks cleanup to sweep every `seconds`, and to audit the books every 60th time."""
+    """Asks cleanup to sweep every `seconds`, and to check the books every 60th time."""
 
     def __init__(
         self, *, tasks_target: str, queue: str, url: str, invoker: str, seconds: float
@@ -36,7 +36,8 @@ class Scheduler:
         count = 0
         while not self._ending.wait(self._seconds):
             count += 1
-            paths = ["/sweep"] + (["/audit"] if count % AUDIT_EVERY == 0 else [])
+            paths = ["/sweep", "/cancels", "/payments"]
+            paths += ["/audit", "/reconcile", "/endpoints"] if count % HOUR == 0 else []
             for path in paths:
                 # A queue that is being restarted misses a beat, as the real one may.
                 with suppress(GoogleAPICallError):

@@ -1,4 +1,5 @@
-"""The story: a developer publishes four models, a consumer runs them, one run fails.
+"""The story: a consumer buys credits, a developer publishes four models, the consumer runs them,
+one run fails, and the developer is paid.
 
 It is told through the one origin, as existing frontends talk to it, and every step is checked.
 """
@@ -14,11 +15,14 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
+from infra.calling import Caller
+from infra.local.stripe.client import StripeControl
+
 if TYPE_CHECKING:
     from infra.local.platform import Platform
 
 WAIT_SECONDS = 240.0
-GRANT = 200
+PURCHASE_CENTS = 500
 SAYING = "hello from tarsify"
 
 
@@ -38,22 +42,6 @@ class Chapter:
     shows: str
 
 
-class Caller:
-    """One person at the one origin."""
-
-    def __init__(self, base: str, token: str) -> None:
-        self._base = base
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {token}"
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The data of the answer. Raises StoryFailed."""
-        response = self._session.request(method, self._base + path, json=body, timeout=180)
-        if not response.ok:
-            raise StoryFailed(f"{method} {path}: {response.status_code} {response.text[:300]}")
-        return response.json()["data"]
-
-
 class Story:
     """Plays the story on a platform, showing progress and a receipt for each run."""
 
@@ -67,7 +55,7 @@ class Story:
         self._receipts: list[dict[str, Any]] = []
 
     def play(self, base_models: dict[str, str]) -> None:
-        """From registration to receipts. Raises StoryFailed at the first wrong step."""
+        """From registration to receipts. Raises StoryFailed or CallFailed at a wrong step."""
         account = self._register()
         speech: dict[str, Any] = {}
         for chapter in self._chapters():
@@ -85,20 +73,60 @@ class Story:
         if not self._platform.real_runpod:
             self._fail_once(base_models)
         self._check_balances(account)
+        if not self._platform.real_stripe:
+            self._pay_out()
         self._show_receipts()
 
     def _register(self) -> dict[str, Any]:
         self._developer.call("POST", "/api/studio/auth/register", {"email": ""})
+        # Earnings are due after a week and from $50 on; the story ends today.
+        terms = {"clearingDays": 0, "minimumPayoutCents": 1}
+        self._staff.call("PUT", "/api/admin/earnings/terms", terms)
         account: dict[str, Any] = self._consumer.call("POST", "/api/marketplace/auth/register", {})
+        if self._platform.real_stripe:
+            self._give(account["id"])
+        else:
+            self._buy()
+        self._say(f"Dana develops, Alice has {PURCHASE_CENTS} credits")
+        return account
+
+    def _buy(self) -> None:
+        """Alice pays on Stripe's page; the credits come by its webhook or when she is back."""
+        credits_path = "/api/marketplace/credits"
+        opened = self._consumer.call(
+            "POST", f"{credits_path}/purchase", {"amountCents": PURCHASE_CENTS}
+        )
+        stripe = StripeControl(self._platform.stripe_url, key=self._platform.stripe_key)
+        stripe.pay(opened["checkoutUrl"].rpartition("/")[2])
+        stripe.close()
+        bought = self._consumer.call("GET", f"{credits_path}/purchases/{opened['id']}")
+        if bought["status"] != "paid":
+            raise StoryFailed(f"the purchase is {bought['status']}, not paid")
+        self._say(f"Alice paid {bought['amountPaidDisplay']}")
+
+    def _give(self, consumer_id: str) -> None:
+        """With the real Stripe nobody here can pay: staff give the credits."""
         grant = {
-            "consumerId": account["id"],
-            "credits": GRANT,
+            "consumerId": consumer_id,
+            "credits": PURCHASE_CENTS,
             "reason": "the story's purse",
             "reference": str(uuid.uuid4()),
         }
         self._staff.call("POST", "/api/admin/credits/grants", grant)
-        self._say(f"Dana develops, Alice has {GRANT} credits")
-        return account
+
+    def _pay_out(self) -> None:
+        """Dana connects an account and is paid what she earned."""
+        self._developer.call("POST", "/api/studio/payouts/connect-stripe", {"country": "US"})
+        stripe = StripeControl(self._platform.stripe_url, key=self._platform.stripe_key)
+        stripe.onboard(self._developer.call("GET", "/api/studio/auth/me")["stripeAccountId"])
+        stripe.close()
+        due = self._developer.call("GET", "/api/studio/earnings")["availableBalance"]
+        if self._developer.call("GET", "/api/studio/payouts/account")["payoutsEnabled"] is not True:
+            raise StoryFailed("the developer's account cannot be paid")
+        payout = self._developer.call("POST", "/api/studio/payouts/request", {})
+        if (payout["status"], payout["amount"]) != ("completed", due):
+            raise StoryFailed(f"the payout of {due} cents is {payout}")
+        self._say(f"Dana was paid ${payout['amount'] / 100:.2f}")
 
     def _chapters(self) -> list[Chapter]:
         wrap = {"promptPrefix": "A watercolour of ", "lockedInputs": {"num_inference_steps": 20}}
@@ -189,7 +217,7 @@ class Story:
         spent = sum(run["billing"]["capturedCredits"] for run in self._receipts)
         left = self._consumer.call("GET", "/api/marketplace/auth/me")["creditsBalance"]
         earned = self._developer.call("GET", "/api/studio/auth/me")["totalEarnings"]
-        if left != GRANT - spent or earned != spent * 7 // 10:
+        if left != PURCHASE_CENTS - spent or earned != spent * 7 // 10:
             raise StoryFailed(
                 f"{account['id']} spent {spent}: {left} credits left, {earned} cents earned"
             )

@@ -47,6 +47,7 @@ class Supervisor:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
         self._ending = threading.Event()
+        self._watched = False  # a process that is watched may be between two lives
         self.restarts = 0
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -61,6 +62,7 @@ class Supervisor:
 
     def watch(self, also: Callable[[], None]) -> None:
         """Starts again whatever dies, and calls `also` each time, from now until `stop`."""
+        self._watched = True
         threading.Thread(target=self._watch, args=(also,), daemon=True).start()
 
     def pid(self, name: str) -> int:
@@ -73,6 +75,10 @@ class Supervisor:
 
     def names(self) -> list[str]:
         return list(self._services)
+
+    def log(self, name: str) -> Path:
+        """What a service has said in all its lives."""
+        return self._logs / f"{name}.log"
 
     def wait_ready(self, name: str) -> None:
         """Waits until a service listens again. Raises NotStarted."""
@@ -92,7 +98,7 @@ class Supervisor:
                 process.wait()
 
     def _spawn(self, service: Service) -> None:
-        with (self._logs / f"{service.name}.log").open("ab") as log:
+        with self.log(service.name).open("ab") as log:
             self._processes[service.name] = subprocess.Popen(
                 service.command,
                 cwd=self._folder,
@@ -101,21 +107,16 @@ class Supervisor:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no locks
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call, no locks
             )
 
     def _await(self, service: Service) -> None:
         ends_at = time.monotonic() + READY_SECONDS
         while not listening(service.port):
             gone = self._processes[service.name].poll() is not None
-            if time.monotonic() > ends_at or (gone and not self._watching_over(service)):
+            if time.monotonic() > ends_at or (gone and not self._watched):
                 raise NotStarted(f"{service.name} did not start:\n{self._last_words(service)}")
             time.sleep(0.02)
-
-    def _watching_over(self, service: Service) -> bool:
-        """A process that is watched may be between two lives."""
-        time.sleep(RESTART_PAUSE_SECONDS * 2)
-        return self._processes[service.name].poll() is None
 
     def _watch(self, also: Callable[[], None]) -> None:
         while not self._ending.wait(RESTART_PAUSE_SECONDS):
@@ -127,11 +128,11 @@ class Supervisor:
                         self.restarts += 1
 
     def _last_words(self, service: Service) -> str:
-        file = self._logs / f"{service.name}.log"
+        file = self.log(service.name)
         return "\n".join(file.read_text(errors="replace").splitlines()[-8:])
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Linux ends this process when its parent dies, so that a killed infra/up leaves nothing."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -12,6 +12,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from infra.calling import CallFailed
 from infra.local.platform import ROOT, Options, Platform
 from infra.local.postgres import PostgresError
 from infra.local.story import Story, StoryFailed
@@ -32,7 +33,7 @@ def main() -> int:
     platform = Platform(Options(folder=options.data.resolve(), port=options.port))
     try:
         _run(platform, console, once=options.once, story=not options.no_story)
-    except (NotStarted, StoryFailed, PostgresError, SeedError) as error:
+    except (NotStarted, StoryFailed, CallFailed, PostgresError, SeedError) as error:
         console.print(f"[red]tarsify: {error}[/]", markup=True)
         return 1
     except subprocess.CalledProcessError:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
+from infra.local.supervisor import end_with_parent
 from infra.local.workers.environment import ROOT, ensure_environment
 
 Kind = Literal["sdxl", "faster_whisper", "vllm", "chatterbox"]
@@ -46,6 +47,8 @@ def start_worker(
             stderr=log,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            # A worker whose simulator is gone asks for jobs without a pause.
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call, no locks
         )
 
 

@@ -1,0 +1,1 @@
+"""`infra/runpod-setup`: the endpoints of infra/catalog.yaml at RunPod."""
