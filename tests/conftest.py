@@ -14,6 +14,28 @@ from infra.local.postgres import PostgresServer
 from migrations.run import upgrade
 
 _numbers = itertools.count()
+# Files with few tests that take long: begun last, one would keep one core while the other is idle.
+LONG = (
+    "test_money_model.py",
+    "test_mutations.py",
+    "test_simulation.py",
+    "test_payment_crashes.py",
+    "test_crash_matrix.py",
+    "test_survival.py",
+    "test_soak.py",
+    "test_bench.py",
+    "test_ledger.py",
+    "test_infrastructure_faults.py",
+    "test_up.py",
+    "test_verify.py",
+    "test_document_links.py",
+    "test_documented.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; otherwise the order stays."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session")

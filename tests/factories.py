@@ -152,6 +152,8 @@ def grant(db: Database, consumer_id: uuid.UUID, credits_: int, *, now: datetime 
             ref=uuid.uuid4(),
             consumer_id=consumer_id,
             amount=credits_ * MICRO_CREDITS,
+            actor="staff",
+            reason="a test",
             now=now,
         )
 

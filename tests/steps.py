@@ -17,6 +17,7 @@ from common.executions import queries
 from common.executions.queries import Observed, Started, Tick
 from common.executions.tables import AnnouncementRow, AttemptRow, EventRow, ExecutionRow
 from common.outbox import queries as outbox
+from common.payments import queries as payment_queries
 from tests import factories
 from tests.factories import NOW, Offer
 
@@ -126,6 +127,15 @@ class Steps:
         with self.db.step() as connection:
             return queries.tick(connection, execution, self.now)
 
+    def expire(self) -> int:
+        """How many runs past their life one statement ended."""
+        with self.db.step() as connection:
+            return queries.expire(connection, limit=100, now=self.now)
+
+    def life(self, execution: uuid.UUID) -> float:
+        """Seconds that are left until the execution must have ended."""
+        return (self.execution(execution).expires_at - self.now).total_seconds()
+
     def running(self, offer: Offer, consumer_id: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID]:
         """An execution whose first attempt RunPod has taken: (execution, attempt)."""
         execution = self.start(offer, consumer_id)
@@ -165,7 +175,7 @@ class Steps:
     def earned(self, developer_id: uuid.UUID) -> float:
         """Credits that the platform owes the developer."""
         with self.db.transaction() as session:
-            return credits_queries.payable(session, developer_id) / MICRO_CREDITS
+            return payment_queries.payable(session, developer_id) / MICRO_CREDITS
 
     def wanted_cancels(self) -> list[uuid.UUID]:
         """Attempts whose jobs should be stopped at RunPod."""
@@ -188,10 +198,14 @@ class Steps:
 
 
 def violations(db: Database) -> list[tuple[Any, ...]]:
-    """Broken invariants I1 to I7."""
+    """Broken invariants I1 to I10."""
     with db.step() as connection:
         ledger = credits_queries.violations(connection)
-        return [*map(tuple, ledger), *map(tuple, queries.violations(connection))]
+        payments = payment_queries.violations(connection)
+        return [
+            *map(tuple, [*ledger, *payments]),
+            *map(tuple, queries.violations(connection)),
+        ]
 
 
 def refusal(connection: Connection, statement: str, **parameters: Any) -> str:

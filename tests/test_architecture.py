@@ -21,7 +21,7 @@ from migrations.functions import SLICES
 
 ROOT = Path(__file__).parent.parent
 SURFACE = {"service", "schemas", "messages"}
-FOUNDATIONS = {"errors", "settings", "boundary", "clock", "logs"}
+FOUNDATIONS = {"errors", "settings", "boundary", "clock", "logs", "tracing"}
 # Importing these costs more than a function's whole start: only inside the code that needs them.
 HEAVY = (
     "google",

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+from pg8000.core import BIND, EXECUTE_MSG, FLUSH_MSG, SYNC_MSG
 from sqlalchemy import Connection, TextClause, create_engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
@@ -17,6 +18,37 @@ def test_a_statement_is_prepared_once_and_answers_anew_each_time(db: Database) -
         answers = [_echo(connection, number) for number in range(3)]
         assert answers == [0, 1, 2]
         assert _prepared(connection, "CAST") == 1
+
+
+class Tapped:
+    """A driver's socket file that remembers what was sent."""
+
+    def __init__(self, wire: Any) -> None:
+        self.wire, self.sent = wire, [b""]
+
+    def write(self, data: bytes) -> None:
+        self.sent[-1] += data
+        self.wire.write(data)
+
+    def flush(self) -> None:
+        self.sent.append(b"")
+        self.wire.flush()
+
+    def read(self, size: int) -> bytes:
+        return bytes(self.wire.read(size))
+
+
+def test_a_known_statement_is_one_message_out_and_asks_for_one_answer(db: Database) -> None:
+    with db.step() as connection:
+        _echo(connection, 1)
+        driver: Any = connection.connection.driver_connection
+        driver._sock = tapped = Tapped(driver._sock)
+        assert _echo(connection, 2) == 2
+        driver._sock = tapped.wire
+    sent, nothing = tapped.sent
+    assert sent.startswith(BIND)
+    assert sent.endswith(EXECUTE_MSG + SYNC_MSG)
+    assert (FLUSH_MSG in sent, nothing) == (False, b"")
 
 
 def test_values_come_back_as_what_they_were(db: Database) -> None:

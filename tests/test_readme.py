@@ -25,7 +25,7 @@ def test_the_configuration_reference_is_true() -> None:
 
 
 def test_every_path_below_infra_that_the_readme_names_exists() -> None:
-    named = set(re.findall(r"infra/[a-z_./]*[a-z]", README.read_text(encoding="utf-8")))
+    named = set(re.findall(r"infra/[a-z_./-]*[a-z]", README.read_text(encoding="utf-8")))
     assert {"infra/up", "infra/test"} <= named
     missing = [path for path in named if not (README.parent / path).exists()]
     assert missing == []

@@ -71,7 +71,13 @@ def test_grants_with_one_reference_from_many_threads_count_once(
     def grant() -> bool:
         with steps.db.step() as connection:
             return credits_queries.grant(
-                connection, ref=reference, consumer_id=newcomer, amount=5, now=NOW
+                connection,
+                ref=reference,
+                consumer_id=newcomer,
+                amount=5,
+                actor="staff",
+                reason="a test",
+                now=NOW,
             )
 
     assert sorted(race(*[grant] * 16)) == [False] * 15 + [True]
@@ -84,7 +90,13 @@ def test_a_wallet_that_many_open_at_once_is_one_wallet(steps: Steps) -> None:
     def grant() -> bool:
         with steps.db.step() as connection:
             return credits_queries.grant(
-                connection, ref=uuid.uuid4(), consumer_id=newcomer, amount=5, now=NOW
+                connection,
+                ref=uuid.uuid4(),
+                consumer_id=newcomer,
+                amount=5,
+                actor="staff",
+                reason="a test",
+                now=NOW,
             )
 
     assert race(*[grant] * 16) == [True] * 16

@@ -19,7 +19,7 @@ import yaml
 from common.gateways.runpod import RunPod
 from common.settings import Settings
 from tests.contract.studio_client import shown_date
-from tests.world import SDXL_OUTPUT_PIXEL, World
+from tests.world import SDXL_OUTPUT_PIXEL, Caller, World
 
 TESTS = Path(__file__).parent.parent
 ROOT = TESTS.parent
@@ -218,9 +218,12 @@ def test_w28_a_process_keeps_one_client_for_all_its_requests(world: World) -> No
 @pytest.mark.parametrize("prefix", ["/api/marketplace", "/api/consumer", ""])
 def test_w31_nobody_gives_themselves_credits(world: World, prefix: str) -> None:
     consumer = world.consumer()
-    for path in ("/credits/purchase", "/credits", "/credits/grants"):
+    opened = consumer.ok("POST", f"{prefix}/credits/purchase", {"amountCents": 50_000})
+    assert (opened["status"], opened["amountPaid"], opened["newBalance"]) == ("pending", 0, 0)
+    assert consumer.ok("GET", f"{prefix}/credits/purchases/{opened['id']}")["status"] == "pending"
+    for path in ("/credits", "/credits/grants"):
         response = consumer.call("POST", f"{prefix}{path}", {"amountCents": 50_000})
-        assert response.status_code == 404
+        assert response.status_code in {404, 405}
     world.staff.token, token = consumer.token, world.staff.token
     error = world.staff.refused(401, "POST", "/api/admin/credits/grants", {"credits": 1})
     world.staff.token = token
@@ -233,6 +236,86 @@ def test_w33_a_completed_run_earns_its_developer_their_share_at_once(world: Worl
     world.ended(consumer, world.run(consumer, model))
     earned = model.developer.ok("GET", "/api/studio/auth/me")
     assert (earned["totalEarnings"], earned["pendingPayout"]) == (7, 7)
+
+
+def test_w33_what_is_earned_waits_then_is_due_then_is_paid_and_each_is_told_apart(
+    world: World,
+) -> None:
+    model = world.model(price=1000)
+    consumer, developer = world.consumer(credits_=10_000), model.developer
+    for _ in range(10):
+        world.ended(consumer, world.run(consumer, model))
+    connect(world, developer)
+    told = [earnings(developer)]
+    world.clock.shift += timedelta(days=8)
+    told.append(earnings(developer))
+    world.stripe.top_up(100_000)
+    developer.ok("POST", "/api/studio/payouts/request", {"amount": 5000})
+    told.append(earnings(developer))
+    assert told == [(7000, 7000, 0, 0), (7000, 0, 7000, 0), (7000, 0, 2000, 5000)]
+
+
+def connect(world: World, developer: Caller) -> None:
+    """Has the developer's account at Stripe opened and completed."""
+    developer.ok("POST", "/api/studio/payouts/connect-stripe", {"country": "US"})
+    ((account,),) = world.sql("SELECT account_id FROM payout_accounts")
+    world.stripe.onboard(account)
+    assert developer.ok("GET", "/api/studio/payouts/account")["payoutsEnabled"]
+
+
+def earnings(developer: Caller) -> tuple[int, int, int, int]:
+    """Earned in all, waiting, due, paid out."""
+    shown = developer.ok("GET", "/api/studio/earnings")
+    names = ("totalEarned", "pendingBalance", "availableBalance", "totalPaidOut")
+    total, waiting, due, paid = (shown[name] for name in names)
+    return total, waiting, due, paid
+
+
+def test_w34_one_payment_is_one_purchase_whatever_is_replayed(world: World) -> None:
+    consumer = world.consumer()
+    purchase = world.bought(consumer, 500)
+    world.stripe.settle()
+    for event in world.stripe.events():
+        world.stripe.resend(event["id"])
+    world.stripe.settle()
+    assert consumer.ok("GET", f"/api/marketplace/credits/purchases/{purchase['id']}")["amountPaid"]
+    assert world.balance(consumer) == 500
+    assert len(consumer.ok("GET", "/api/marketplace/credits/statement")) == 1
+
+
+@pytest.mark.parametrize("what", ["purchase", "run", "payout"])
+def test_w35_what_is_sent_twice_under_one_key_is_done_once(world: World, what: str) -> None:
+    model, consumer = world.model(price=1000), world.consumer(credits_=10_000)
+    if what == "payout":
+        for _ in range(10):
+            world.ended(consumer, world.run(consumer, model))
+        connect(world, model.developer)
+        world.clock.shift += timedelta(days=8)
+        world.stripe.top_up(100_000)
+    caller, path, body, name, other = {
+        "purchase": (
+            consumer, "/api/marketplace/credits/purchase", {"amountCents": 500}, "id",
+            {"amountCents": 600},
+        ),
+        "run": (
+            consumer, f"/api/marketplace/models/{model.slug}/run",
+            {"inputs": {"prompt": "a lighthouse"}}, "executionId",
+            {"inputs": {"prompt": "a ship"}},
+        ),
+        "payout": (
+            model.developer, "/api/studio/payouts/request", {"amount": 5000}, "id",
+            {"amount": 6000},
+        ),
+    }[what]  # fmt: skip
+    key = {"Idempotency-Key": "one click"}
+    first, second = (caller.ok("POST", path, body, **key) for _ in range(2))
+    assert first[name] == second[name]
+    error = caller.refused(422, "POST", path, other, **key)
+    assert error["code"] == "IDEMPOTENCY_KEY_REUSED"
+    for bad in ("", "k" * 256):
+        assert caller.refused(400, "POST", path, body, **{"Idempotency-Key": bad})
+    if what == "run":
+        world.ended(consumer, first["executionId"])
 
 
 def test_w34_what_was_spent_is_counted_and_every_credit_is_in_the_books(world: World) -> None:

@@ -6,9 +6,11 @@ the source, so that a call that no scenario reaches is noticed.
 """
 
 import ast
+import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,13 +24,14 @@ from common.db import Database
 from common.gateways.errors import GatewayError
 from common.gateways.runpod import RunPodUnavailable, SubmitUnknown, Trouble
 from common.gateways.storage import StorageUnavailable
+from common.gateways.stripe_reports import StripeUnavailable
 from common.gateways.tasks import TaskNotCreated
 from common.settings import Settings
 from tests.world import Crash
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("runpod", "tasks", "storage", "outbound")
-SCOPE = (
+PARTS = ("runpod", "tasks", "storage", "outbound", "stripe")
+RUNS = (
     "common/executions",
     "common/outbox",
     "functions/marketplace/runs.py",
@@ -37,8 +40,24 @@ SCOPE = (
     "functions/tasks",
     "functions/cleanup",
 )
+PAYMENTS = (
+    "common/payments",
+    "functions/payments",
+    "functions/marketplace/wallet.py",
+    "functions/studio/earnings.py",
+    "functions/admin/money.py",
+)
 Mode = Literal["crash before", "crash after", "time-out", "exception"]
 MODES: tuple[Mode, ...] = ("crash before", "crash after", "time-out", "exception")
+
+
+def modes_at(point: str) -> Sequence[Mode]:
+    """How a point is struck: with CRASH_MODES=all in each way, else by a crash and an error, which
+    are the same at each run and differ from point to point."""
+    if os.environ.get("CRASH_MODES") == "all":
+        return MODES
+    other = zlib.crc32(point.encode()) % 2
+    return MODES[other], MODES[3 - other]
 
 
 class Points:
@@ -55,6 +74,14 @@ class Points:
 
     def disarm(self) -> None:
         self._armed = None
+
+    def disarmed(self) -> tuple[str, Mode] | None:
+        """Disarms for a while; what is answered puts it back with `rearm`."""
+        armed, self._armed = self._armed, None
+        return armed
+
+    def rearm(self, armed: tuple[str, Mode] | None) -> None:
+        self._armed = armed
 
     def around(self, point: str, call: Callable[[], Any], outage: Callable[[], Exception]) -> Any:
         """Makes the call, unless this is where and how the process dies or the line breaks."""
@@ -92,6 +119,8 @@ class PointedGateway:
 
     def __getattr__(self, method: str) -> Any:
         call = getattr(self._gateway, method)
+        if not callable(call):  # a property asks nobody
+            return call
 
         def pointed(*given: Any, **named: Any) -> Any:
             point = f"{self._part}.{method} in {_caller()}"
@@ -153,6 +182,7 @@ def _outage(part: str, method: str) -> Callable[[], Exception]:
         "tasks": lambda: TaskNotCreated("time-out"),
         "storage": lambda: StorageUnavailable("time-out"),
         "outbound": lambda: GatewayError("time-out"),
+        "stripe": lambda: StripeUnavailable("time-out"),
     }
     return known[part]
 
@@ -191,9 +221,9 @@ def _place(path: Path, function: str) -> str:
     return f"{'.'.join(relative.with_suffix('').parts[1:])}.{function}"
 
 
-def static_points() -> set[str]:
-    """Every point that the source of the handlers and of executions has."""
-    files = [f for each in SCOPE for f in ([ROOT / each] if each.endswith(".py") else _py(each))]
+def static_points(scope: tuple[str, ...]) -> set[str]:
+    """Every point that the source of these files and folders has."""
+    files = [f for each in scope for f in ([ROOT / each] if each.endswith(".py") else _py(each))]
     return {point for file in files for point in _points_of(file)}
 
 

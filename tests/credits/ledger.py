@@ -20,7 +20,15 @@ class Ledger:
         return self.owner.scalar(text(f"SELECT ledger.{call}"), parameters)
 
     def grant(self, ref: uuid.UUID, consumer_id: uuid.UUID, amount: int) -> bool:
-        return queries.grant(self.owner, ref=ref, consumer_id=consumer_id, amount=amount, now=NOW)
+        return queries.grant(
+            self.owner,
+            ref=ref,
+            consumer_id=consumer_id,
+            amount=amount,
+            actor="staff",
+            reason="a test",
+            now=NOW,
+        )
 
     def funded(self, amount: int) -> uuid.UUID:
         """A new consumer's id, with that much in the wallet."""

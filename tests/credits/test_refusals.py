@@ -174,12 +174,7 @@ def test_a_transfer_from_an_account_to_itself_is_refused(owner: Connection, wall
 
 @pytest.mark.parametrize("unit", ["UCR", "UUSD"])
 def test_credits_never_become_dollars(owner: Connection, wallet: int, unit: str) -> None:
-    dollars = owner.scalar(
-        text(
-            "INSERT INTO ledger.account (unit, class, kind, owner_id) VALUES"
-            " ('UUSD', 'deferred', 'developer_payable', gen_random_uuid()) RETURNING id"
-        )
-    )
+    dollars = owner.scalar(text("SELECT ledger.account_of('treasury', NULL)"))
     values = {"debit": dollars, "credit": wallet, "unit": unit, "amount": 5}
     assert refusal(owner, POSTING, **values) == FOREIGN_KEY
 
@@ -312,10 +307,12 @@ def test_the_application_calls_whole_steps_and_not_their_parts(app: Connection, 
 def test_nothing_or_less_cannot_be_granted(
     app: Connection, consumer: uuid.UUID, amount: int
 ) -> None:
-    statement = "SELECT ledger.grant_credits(gen_random_uuid(), :consumer, :amount, now())"
+    statement = (
+        "SELECT ledger.grant_credits(gen_random_uuid(), :consumer, :amount, 'staff', 'why', now())"
+    )
     assert refusal(app, statement, consumer=consumer, amount=amount) == CHECK
 
 
 def test_a_grant_to_nobody_is_refused(app: Connection) -> None:
-    statement = "SELECT ledger.grant_credits(gen_random_uuid(), NULL, 5, now())"
+    statement = "SELECT ledger.grant_credits(gen_random_uuid(), NULL, 5, 'staff', 'a test', now())"
     assert refusal(app, statement) == CHECK

@@ -4,9 +4,10 @@ import uuid
 
 import pytest
 
+from common.db import Database
 from tests.books import in_order, owner, steps
 from tests.factories import Offer, make_consumer, make_offer
-from tests.steps import Steps
+from tests.steps import Steps, violations
 
 __all__ = ["in_order", "owner", "steps"]
 
@@ -21,3 +22,15 @@ def offer(steps: Steps) -> Offer:
 def consumer(steps: Steps) -> uuid.UUID:
     """Somebody with 30 credits."""
     return make_consumer(steps.db, credits_=30)
+
+
+@pytest.fixture
+def books(db: Database) -> Steps:
+    """One run that waits, one that completed, one that was cancelled; in order so far."""
+    steps = Steps(db)
+    offer, consumer = make_offer(db), make_consumer(db, credits_=30)
+    steps.start(offer, consumer)
+    steps.observe(steps.begin(steps.start(offer, consumer)), "COMPLETED")
+    steps.cancel(steps.start(offer, consumer), consumer)
+    assert violations(db) == []
+    return steps

@@ -11,18 +11,6 @@ from tests.factories import make_consumer, make_offer
 from tests.steps import Steps, violations
 
 
-@pytest.fixture
-def books(db: Database) -> Steps:
-    """One run that waits, one that completed, one that was cancelled; in order so far."""
-    steps = Steps(db)
-    offer, consumer = make_offer(db), make_consumer(db, credits_=30)
-    steps.start(offer, consumer)
-    steps.observe(steps.begin(steps.start(offer, consumer)), "COMPLETED")
-    steps.cancel(steps.start(offer, consumer), consumer)
-    assert violations(db) == []
-    return steps
-
-
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
@@ -48,7 +36,7 @@ def books(db: Database) -> Steps:
         ),
         pytest.param(
             "DELETE FROM executions WHERE phase = 'waiting'",
-            "I6 hold without execution",
+            "I6 hold without execution or payout",
             id="credits held for nothing",
         ),
         pytest.param(

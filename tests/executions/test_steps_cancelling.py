@@ -66,6 +66,17 @@ def test_a_job_that_ended_without_a_result_after_the_wish_is_cancelled(
     assert steps.credits_of(consumer) == (30, 0)
 
 
+def test_a_job_that_stays_unknown_after_its_runs_end_is_still_to_be_stopped(
+    steps: Steps, offer: Offer, consumer: uuid.UUID
+) -> None:
+    """It may come into sight later. Two looks were under way: the second finds the run ended."""
+    execution, attempt = steps.running(offer, consumer)
+    steps.cancel(execution, consumer)
+    assert steps.observe(attempt, "GONE").effect == "cancelled"
+    assert steps.observe(attempt, "GONE").effect == "late"
+    assert steps.wanted_cancels() == [attempt]
+
+
 def test_a_job_that_finished_before_the_wish_reached_runpod_is_charged_and_delivered(
     steps: Steps, offer: Offer, consumer: uuid.UUID
 ) -> None:

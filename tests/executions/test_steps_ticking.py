@@ -4,6 +4,9 @@ import uuid
 from datetime import timedelta
 from itertools import pairwise
 
+from sqlalchemy import Connection, text
+
+from common.credits.tables import MICRO_CREDITS
 from tests.factories import Offer
 from tests.steps import Steps
 
@@ -146,3 +149,48 @@ def test_a_claim_takes_the_oldest_and_no_more_than_asked(
         steps.wait(1)
     claimed = [steps.claim(older_than=0, limit=1) for _ in range(4)]
     assert claimed == [[one] for one in started] + [[]]
+
+
+def test_a_run_past_its_life_ends_although_its_next_look_is_still_to_come(
+    steps: Steps, offer: Offer, consumer: uuid.UUID
+) -> None:
+    execution, _ = steps.running(offer, consumer)
+    steps.wait(steps.life(execution) - 1)
+    assert steps.tick(execution).action == "look"
+    steps.wait(1)
+    assert steps.tick(execution).action == "expired"
+
+
+def test_one_statement_ends_every_run_past_its_life_and_no_other(
+    steps: Steps, offer: Offer, consumer: uuid.UUID
+) -> None:
+    """Found by the simulation: a run outlived its bound because its sweeps died half way."""
+    old = [steps.start(offer, consumer), steps.running(offer, consumer)[0]]
+    steps.wait(steps.life(old[0]))
+    young = steps.start(offer, consumer)
+    assert steps.expire() == 2
+    assert steps.expire() == 0
+    assert {steps.execution(each).status for each in old} == {"TIMED_OUT"}
+    assert steps.execution(young).status == "PENDING"
+    assert steps.wallet(consumer).pending == 10 * MICRO_CREDITS
+
+
+def test_a_run_that_cannot_be_ended_keeps_no_other_alive(
+    steps: Steps, offer: Offer, consumer: uuid.UUID, owner: Connection
+) -> None:
+    stuck, fine = steps.start(offer, consumer), steps.start(offer, consumer)
+    owner.execute(text("SET session_replication_role = replica"))
+    hold = {"id": stuck}
+    owner.execute(text("UPDATE ledger.hold SET id = gen_random_uuid() WHERE id = :id"), hold)
+    steps.wait(steps.life(fine))
+    assert steps.expire() == 1
+    assert steps.execution(fine).status == "TIMED_OUT"
+    assert steps.execution(stuck).status == "PENDING"
+    owner.execute(
+        text(
+            "UPDATE ledger.hold SET id = :id WHERE NOT EXISTS"
+            " (SELECT 1 FROM executions e WHERE e.id = hold.id)"
+        ),
+        hold,
+    )
+    assert steps.expire() == 1

@@ -7,9 +7,16 @@ import pytest
 from tests.faults.case import Case
 from tests.gateways.origin import Origin, running_origin
 from tests.world import World
-from tests.world_fixtures import world, world_base, world_simulator, world_storage, world_tasks
+from tests.world_fixtures import (
+    world,
+    world_base,
+    world_simulator,
+    world_storage,
+    world_stripe,
+    world_tasks,
+)
 
-__all__ = ["world", "world_base", "world_simulator", "world_storage", "world_tasks"]
+__all__ = ["world", "world_base", "world_simulator", "world_storage", "world_stripe", "world_tasks"]
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def scheduled_sweep(case: Case) -> int | None:
     )
     with case.world.tasks.client() as client:
         task = client.create_task(
-            parent=settings.task_queue_path, task=tasks_v2.Task(http_request=call)
+            parent=settings.task_queue_path("poll"), task=tasks_v2.Task(http_request=call)
         )
     status = case.world.tasks.deliver(task.name).status
     if status != 200:

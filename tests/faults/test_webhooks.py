@@ -20,6 +20,24 @@ def test_webhook_before_id_stored_is_applied(case: Case) -> None:
     assert case.wait_for_webhooks()[0]["webhooks"][0]["answer"] == 200
 
 
+def test_a_failure_reported_before_the_reply_to_run_is_not_shown_as_waiting_for_a_gpu(
+    case: Case,
+) -> None:
+    """The attempt is over by then and the next one has not begun: queued would go back later."""
+    case.fault("F2", variant="before_reply")
+    case.works_for(5)
+    case.simulator.behave(case.endpoint, {"mode": "instant", "error": "CUDA error"}, next=1)
+
+    started = case.consumer.ok(
+        "POST", f"/api/marketplace/models/{case.model.slug}/run", {"inputs": {"prompt": "a lamp"}}
+    )
+
+    case.runs.append(started["executionId"])
+    assert case.attempts() == ["failed"]
+    assert started["status"] == case.shown(started["executionId"])["status"] == "PENDING"
+    assert case.ended(started["executionId"], within=60)["status"] == "COMPLETED"
+
+
 def test_webhook_lost_all_3_times_is_replaced_by_a_poll(case: Case) -> None:
     case.fault("F1")
     case.works_for(5)

@@ -304,9 +304,9 @@ def test_a_queued_job_is_cancelled_and_cancelling_again_is_harmless(
     job_id = submit(runpod)
     assert runpod.status("ep", job_id).state is JobState.QUEUED
     for _ in range(2):
-        runpod.cancel("ep", job_id)
+        assert runpod.cancel("ep", job_id)
     assert runpod.status("ep", job_id).state is JobState.CANCELLED
-    runpod.cancel("ep", "never-existed")
+    assert not runpod.cancel("ep", "never-existed")
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,27 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import get_args, get_type_hints
 
 import jwt
 import pytest
 
 from common.boundary import session_open
-from common.gateways.tasks import TaskNotCreated, Tasks, Wake
+from common.executions.alarms import set_alarm
+from common.gateways.tasks import KINDS, TaskNotCreated, Tasks, Wake
 from common.settings import Settings
 from infra.local.ports import free_port
 from infra.local.tasks.running import RunningTasks, running_tasks
 from tests.gateways.origin import Origin
 
-QUEUE = "projects/tarsify-local/locations/us-central1/queues/executions"
+QUEUE = "projects/tarsify-local/locations/us-central1/queues/executions-poll"
+QUEUES = [QUEUE, QUEUE.replace("poll", "submit"), QUEUE.replace("poll", "timeout")]
 INVOKER = "invoker@tarsify-local.iam.gserviceaccount.com"
 
 
 @pytest.fixture(scope="module")
 def queue() -> Iterator[RunningTasks]:
-    with running_tasks(queues=[QUEUE], manual=True) as running:
+    with running_tasks(queues=QUEUES, manual=True) as running:
         yield running
 
 
@@ -50,6 +53,20 @@ def test_a_wake_up_waits_in_the_queue_until_its_time(queue: RunningTasks) -> Non
     assert task.headers == {"Content-Type": "application/json"}
     assert task.due == pytest.approx(asked.at.timestamp(), abs=0.001)
     queue.drop(task.name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_alarm_has_a_queue_of_its_own(queue: RunningTasks, kind: str) -> None:
+    client(queue.target).create(Wake(f"/{kind}", b"{}", wake().at))
+    (task,) = queue.waiting()
+    assert task.queue.endswith(f"/queues/executions-{kind}")
+    assert task.url.endswith(f"/{kind}")
+    queue.drop(task.name)
+
+
+def test_an_alarm_is_of_a_kind_that_has_a_queue() -> None:
+    paths = get_args(get_type_hints(set_alarm)["path"])
+    assert sorted(path.removeprefix("/") for path in paths) == sorted(KINDS)
 
 
 def test_it_arrives_as_a_post_that_proves_whose_it_is(queue: RunningTasks, origin: Origin) -> None:

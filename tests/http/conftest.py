@@ -5,11 +5,18 @@ from werkzeug.test import Client
 
 from tests.functions.conftest import apps, catalogue, parts, people, public, studio, tokens
 from tests.http.sample import client_of, make_sample
-from tests.world_fixtures import world, world_base, world_simulator, world_storage, world_tasks
+from tests.world_fixtures import (
+    world,
+    world_base,
+    world_simulator,
+    world_storage,
+    world_stripe,
+    world_tasks,
+)
 
 __all__ = [
     "apps", "catalogue", "parts", "people", "public", "studio", "tokens",
-    "world", "world_base", "world_simulator", "world_storage", "world_tasks",
+    "world", "world_base", "world_simulator", "world_storage", "world_stripe", "world_tasks",
 ]  # fmt: skip
 
 

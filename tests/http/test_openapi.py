@@ -1,19 +1,24 @@
 """The OpenAPI document of each function: valid, complete, and true."""
 
+import inspect
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel
 
-from common.http import App
+from common.http import IDEMPOTENCY_KEY, App, In
 from common.http.openapi import document
 from common.http.routes import Route
 from tests.http.functions import APPS
 
 FUNCTIONS = sorted(APPS)
 ALWAYS = {"500", "503"}
+# Staff have these ids from people, who had them from the marketplace.
+GIVEN_BY_PEOPLE = {"money_refund_run_post", "money_refund_purchase_post"}
 
 
 def shown(app: App) -> dict[str, Any]:
@@ -78,6 +83,33 @@ def test_signing_in_is_documented_exactly_where_it_is_asked_for(function: str) -
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
+def test_headers_are_documented_where_they_are_read(function: str) -> None:
+    app = APPS[function]
+    for route in app.table:
+        if not route.hidden:
+            told = operations(app)[templated(route)]["parameters"]
+            names = [each["name"] for each in told if each["in"] == "header"]
+            read = re.findall(r'call\.header\("(\w+-Key)"\)', inspect.getsource(route.handler))
+            assert set(read) <= set(names), route.path
+            assert names == [each.name for each in route.takes]
+
+
+def test_everything_that_starts_or_moves_money_for_a_person_takes_an_idempotency_key() -> None:
+    takers = {
+        f"{name} {route.method} {route.path}"
+        for name, app in APPS.items()
+        for route in app.table
+        if IDEMPOTENCY_KEY in route.takes
+    }
+    assert takers == {
+        "marketplace POST /models/<slug>/run",
+        "marketplace POST /executions",
+        "marketplace POST /credits/purchase",
+        "studio POST /payouts/request",
+    }
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_declared_error_is_documented_by_name(function: str) -> None:
     app = APPS[function]
     for route in app.table:
@@ -106,7 +138,7 @@ def test_every_body_and_every_answer_has_a_schema(function: str) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_answers_list_every_field_as_required_and_moments_as_moments(function: str) -> None:
     schemas = shown(APPS[function])["components"]["schemas"]
-    inputs = {route.body.__name__ for route in APPS[function].table if route.body}
+    inputs = {model.__name__ for model in taken()}
     for name, schema in schemas.items():
         if schema.get("type") == "object" and "properties" in schema and name not in inputs:
             if name in {"Error", "ConfigOverrides"}:
@@ -117,6 +149,13 @@ def test_answers_list_every_field_as_required_and_moments_as_moments(function: s
                 assert "date-time" in json.dumps(kind), (name, field)
 
 
+def taken(model: type[BaseModel] = In) -> Iterator[type[BaseModel]]:
+    """Every shape that callers send, also those inside others."""
+    yield model
+    for each in model.__subclasses__():
+        yield from taken(each)
+
+
 @pytest.mark.parametrize("function", ["marketplace", "studio"])
 def test_a_root_names_only_groups_that_exist(function: str) -> None:
     app = APPS[function]
@@ -124,3 +163,54 @@ def test_a_root_names_only_groups_that_exist(function: str) -> None:
     paths = [route.path for route in app.table]
     for group in root.handler(None)["endpoints"].values():
         assert [path for path in paths if path.startswith(group)], group
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_limits_are_written_in_the_words_of_json_schema(function: str) -> None:
+    written = json.dumps(shown(APPS[function]))
+    for lost in ("ge", "gt", "le", "lt", "min_length", "max_length"):
+        assert f'"{lost}":' not in written
+
+
+@pytest.mark.parametrize("function", ["marketplace", "studio", "admin"])
+def test_whatever_has_an_id_in_its_path_is_linked_from_where_the_id_is_answered(
+    function: str,
+) -> None:
+    found = operations(APPS[function])
+    linked = {link["operationId"] for each in found.values() for link in links_of(each)}
+    ids = {each["operationId"] for (_, path), each in found.items() if "{" in path}
+    assert linked == ids - GIVEN_BY_PEOPLE
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_link_fills_every_parameter_in_the_path_from_a_field_that_is_answered(
+    function: str,
+) -> None:
+    app = APPS[function]
+    names = {
+        each["operationId"]: set(re.findall(r"{(\w+)}", path))
+        for (_, path), each in operations(app).items()
+    }
+    for each in operations(app).values():
+        for link in links_of(each):
+            assert set(link["parameters"]) == names[link["operationId"]]
+            for expression in link["parameters"].values():
+                field = expression.rsplit("/", 1)[1]
+                assert field in answered_fields(app, each), (each["operationId"], expression)
+
+
+def links_of(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The links of every answer of an operation."""
+    return [
+        link for each in operation["responses"].values() for link in each.get("links", {}).values()
+    ]
+
+
+def answered_fields(app: App, operation: dict[str, Any]) -> set[str]:
+    """The fields of what an operation answers, or of each item in it."""
+    status = min(operation["responses"])
+    data = operation["responses"][status]["content"]["application/json"]["schema"]["properties"][
+        "data"
+    ]
+    name = data.get("items", data)["$ref"].rsplit("/", 1)[1]
+    return set(shown(app)["components"]["schemas"][name]["properties"])

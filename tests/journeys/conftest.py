@@ -1,5 +1,12 @@
 """A world for each journey."""
 
-from tests.world_fixtures import world, world_base, world_simulator, world_storage, world_tasks
+from tests.world_fixtures import (
+    world,
+    world_base,
+    world_simulator,
+    world_storage,
+    world_stripe,
+    world_tasks,
+)
 
-__all__ = ["world", "world_base", "world_simulator", "world_storage", "world_tasks"]
+__all__ = ["world", "world_base", "world_simulator", "world_storage", "world_stripe", "world_tasks"]

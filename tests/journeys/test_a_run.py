@@ -17,7 +17,13 @@ def test_a_consumer_runs_a_model_and_gets_the_picture_for_its_price(world: World
     assert started["creditsCharged"] == 10
     assert started["remainingCredits"] == 90
     assert run["status"] == "COMPLETED"
-    assert run["billing"] == {"state": "CAPTURED", "heldCredits": 0, "capturedCredits": 10}
+    assert run["billing"] == {
+        "state": "CAPTURED",
+        "heldCredits": 0,
+        "capturedCredits": 10,
+        "refundedCredits": 0,
+        "reason": "The run succeeded and its result is stored.",
+    }
     assert run["inputPayload"] == {"prompt": "a lighthouse"}
     picture = run["outputPayload"]["outputs"][0]
     assert picture["mime"] == "image/png"

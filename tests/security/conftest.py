@@ -12,9 +12,24 @@ from werkzeug.wrappers import Request, Response
 from infra.local.identity.google import RunningGoogle, running_google
 from infra.local.signing import SigningKey
 from tests.functions.conftest import apps
-from tests.world_fixtures import world, world_base, world_simulator, world_storage, world_tasks
+from tests.world_fixtures import (
+    world,
+    world_base,
+    world_simulator,
+    world_storage,
+    world_stripe,
+    world_tasks,
+)
 
-__all__ = ["apps", "world", "world_base", "world_simulator", "world_storage", "world_tasks"]
+__all__ = [
+    "apps",
+    "world",
+    "world_base",
+    "world_simulator",
+    "world_storage",
+    "world_stripe",
+    "world_tasks",
+]
 
 
 @pytest.fixture(scope="session")

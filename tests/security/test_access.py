@@ -1,4 +1,4 @@
-"""Who may call what: one row for every route of every function, and a new route needs a row."""
+"""Who may call what: every route and kind of caller, as tests/security/access.py says."""
 
 import uuid
 from collections.abc import Iterator
@@ -8,156 +8,19 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from common.http import App
-from common.http.openapi import document
 from tests.http.functions import APPS
+from tests.security.access import (
+    CALLBACK,
+    DOCUMENTED,
+    PEOPLE,
+    PREFIX,
+    PUBLIC,
+    REFUSED,
+    SIGNED,
+    TABLE,
+    Answer,
+)
 from tests.world import Caller, Model, World
-
-# What stands behind a route, i.e. who may call it and how everybody else is answered.
-PUBLIC = "public"  # anyone
-CALLBACK = "callback"  # whoever knows the URL
-USER, CONSUMER, RUN = "user", "consumer", "run"  # signed in; registered; owns the run
-SIGNED_IN_DEVELOPER, DEVELOPER, OWN_MODEL = "signed-in developer", "developer", "own model"
-STAFF = "staff"
-INTERNAL = "internal"  # the queue's and the scheduler's account
-
-HEALTH = {
-    "GET /health": PUBLIC,
-    "GET /health/live": PUBLIC,
-    "GET /health/ready": PUBLIC,
-    "GET /openapi.json": PUBLIC,
-}
-TABLE: dict[str, dict[str, str]] = {
-    "marketplace": HEALTH
-    | {
-        "GET /": PUBLIC,
-        "GET /models": PUBLIC,
-        "GET /models/<slug>": PUBLIC,
-        "POST /auth/register": USER,
-        "GET /auth/me": CONSUMER,
-        "PUT /auth/profile": CONSUMER,
-        "PATCH /auth/profile": CONSUMER,
-        "POST /models/<slug>/run": CONSUMER,
-        "POST /executions": CONSUMER,
-        "GET /runs": CONSUMER,
-        "GET /executions": CONSUMER,
-        "GET /runs/<id>": RUN,
-        "GET /executions/<id>": RUN,
-        "GET /runs/<id>/status": RUN,
-        "GET /executions/<id>/status": RUN,
-        "POST /runs/<id>/cancel": RUN,
-        "POST /executions/<id>/cancel": RUN,
-    },
-    "studio": HEALTH
-    | {
-        "GET /": PUBLIC,
-        "POST /auth/register": SIGNED_IN_DEVELOPER,
-        "GET /auth/me": DEVELOPER,
-        "PUT /auth/profile": DEVELOPER,
-        "PATCH /auth/profile": DEVELOPER,
-        "POST /auth/complete-profile": DEVELOPER,
-        "GET /tars-models/base-models": DEVELOPER,
-        "GET /base-models": DEVELOPER,
-        "POST /tars-models": DEVELOPER,
-        "GET /tars-models": DEVELOPER,
-        "GET /tars-models/<model_id>": OWN_MODEL,
-        "PUT /tars-models/<model_id>": OWN_MODEL,
-        "PATCH /tars-models/<model_id>": OWN_MODEL,
-        "DELETE /tars-models/<model_id>": OWN_MODEL,
-        "POST /tars-models/<model_id>/publish": OWN_MODEL,
-        "POST /tars-models/<model_id>/archive": OWN_MODEL,
-        "GET /tars-models/<model_id>/preview": OWN_MODEL,
-        "POST /tars-models/<model_id>/preview": OWN_MODEL,
-        "POST /tars-models/<id>/test-run": OWN_MODEL,
-    },
-    "admin": HEALTH
-    | {
-        "POST /endpoints": STAFF,
-        "GET /endpoints": STAFF,
-        "GET /endpoints/<endpoint_id>": STAFF,
-        "PUT /endpoints/<endpoint_id>": STAFF,
-        "PATCH /endpoints/<endpoint_id>": STAFF,
-        "DELETE /endpoints/<endpoint_id>": STAFF,
-        "POST /base-models": STAFF,
-        "GET /base-models": STAFF,
-        "GET /base-models/<base_model_id>": STAFF,
-        "PUT /base-models/<base_model_id>": STAFF,
-        "PATCH /base-models/<base_model_id>": STAFF,
-        "DELETE /base-models/<base_model_id>": STAFF,
-        "POST /credits/grants": STAFF,
-    },
-    "callback": HEALTH | {"GET /": PUBLIC, "POST /runpod/<attempt>/<token>": CALLBACK},
-    "tasks": HEALTH | {"POST /submit": INTERNAL, "POST /poll": INTERNAL, "POST /timeout": INTERNAL},
-    "cleanup": HEALTH | {"POST /sweep": INTERNAL, "POST /audit": INTERNAL},
-}
-PREFIX = {
-    "marketplace": "/api/marketplace",
-    "studio": "/api/studio",
-    "admin": "/api/admin",
-    "callback": "/api/webhooks",
-    "tasks": "/internal/tasks",
-    "cleanup": "/internal/cleanup",
-}
-Answer = tuple[int, str]
-MISSING, RUBBISH, OTHER_PROJECT = (
-    (401, "MISSING_TOKEN"),
-    (401, "INVALID_TOKEN"),
-    (401, "WRONG_PROJECT"),
-)
-NO_CONSUMER, NO_DEVELOPER = (404, "CONSUMER_NOT_FOUND"), (404, "DEVELOPER_NOT_FOUND")
-SUSPENDED = (403, "ACCOUNT_SUSPENDED")
-NO_RUN, NO_MODEL, NO_ROUTE = (
-    (404, "EXECUTION_NOT_FOUND"),
-    (404, "MODEL_NOT_FOUND"),
-    (404, "ROUTE_NOT_FOUND"),
-)
-NOT_STAFF = (403, "NOT_AN_ADMIN")
-
-# For each kind of route: how each kind of caller is turned away. Who is not listed gets in.
-_BARE = {"no token": MISSING, "rubbish": RUBBISH}
-_USER = _BARE | {"new developer": OTHER_PROJECT, "developer": OTHER_PROJECT, "staff": OTHER_PROJECT}
-_DEVELOPER = _BARE | {"new user": OTHER_PROJECT, "consumer": OTHER_PROJECT}
-_CONSUMER = _USER | {"new user": NO_CONSUMER, "suspended consumer": SUSPENDED}
-_REGISTERED = _DEVELOPER | {
-    "new developer": NO_DEVELOPER,
-    "staff": NO_DEVELOPER,
-    "suspended developer": SUSPENDED,
-}
-_NOT_STAFF = {"developer": NOT_STAFF, "new developer": NOT_STAFF}
-PEOPLE = (
-    "no token", "rubbish", "new user", "consumer", "suspended consumer",
-    "new developer", "developer", "suspended developer", "staff",
-)  # fmt: skip
-REFUSED: dict[str, dict[str, Answer]] = {
-    PUBLIC: {},
-    CALLBACK: dict.fromkeys(PEOPLE, NO_ROUTE),
-    USER: _USER | {"suspended consumer": SUSPENDED},
-    CONSUMER: _CONSUMER,
-    RUN: _CONSUMER | {"consumer": NO_RUN},
-    SIGNED_IN_DEVELOPER: _DEVELOPER | {"suspended developer": SUSPENDED},
-    DEVELOPER: _REGISTERED,
-    OWN_MODEL: _REGISTERED | {"developer": NO_MODEL},
-    STAFF: _DEVELOPER | _NOT_STAFF,
-    INTERNAL: {"no token": MISSING, **dict.fromkeys(PEOPLE[1:], RUBBISH)},
-}
-# Those of the other project are answered alike everywhere, suspended or not.
-for _kind in (USER, CONSUMER, RUN):
-    REFUSED[_kind]["suspended developer"] = OTHER_PROJECT
-for _kind in (SIGNED_IN_DEVELOPER, DEVELOPER, OWN_MODEL, STAFF):
-    REFUSED[_kind]["suspended consumer"] = OTHER_PROJECT
-REFUSED[STAFF]["suspended developer"] = NOT_STAFF
-
-
-def documented(app: App) -> dict[str, set[str]]:
-    """The statuses that an operation may answer, by its row; aliases are not documented."""
-    return {
-        f"{method.upper()} {path.replace('{', '<').replace('}', '>')}": set(operation["responses"])
-        for path, item in document(app)["paths"].items()
-        for method, operation in item.items()
-    }
-
-
-DOCUMENTED = {name: documented(app) for name, app in APPS.items()}
 
 
 @dataclass
@@ -167,6 +30,7 @@ class Place:
     world: World
     model: Model
     run: str
+    purchase: str
     people: dict[str, Caller]
 
 
@@ -189,7 +53,7 @@ def place(world: World) -> Place:
             statement = f"UPDATE {table} SET suspended_at = now() WHERE firebase_uid = :uid"
             connection.execute(text(statement), {"uid": uid})
     world.ended(owner, run)
-    return Place(world, model, run, people)
+    return Place(world, model, run, world.bought(owner, 500)["id"], people)
 
 
 def test_every_route_of_every_function_has_a_row_and_every_row_a_route() -> None:
@@ -203,7 +67,7 @@ def test_a_route_is_public_in_the_table_exactly_if_it_has_no_guard() -> None:
     for name, app in APPS.items():
         for route in app.table:
             kind = TABLE[name][f"{route.method} {route.path}"]
-            assert (route.guard is None) == (kind in {PUBLIC, CALLBACK}), (name, route.path)
+            assert (route.guard is None) == (kind in {PUBLIC, CALLBACK, SIGNED}), (name, route.path)
 
 
 @pytest.mark.parametrize("function", sorted(TABLE))
@@ -260,11 +124,19 @@ def fill(place: Place, path: str) -> str:
         "<base_model_id>": uuid.uuid4(),
         "<attempt>": uuid.uuid4(),
         "<token>": "guess",
-        "<id>": place.model.id if "tars-models" in path else place.run,
+        "<consumer_id>": uuid.uuid4(),
+        "<id>": thing(place, path),
     }
     for name, value in values.items():
         path = path.replace(name, str(value))
     return path
+
+
+def thing(place: Place, path: str) -> str:
+    """What an `<id>` in that path is the id of."""
+    if "tars-models" in path:
+        return place.model.id
+    return place.purchase if "purchases" in path else place.run
 
 
 def test_an_owner_reaches_what_others_do_not(place: Place) -> None:
@@ -272,15 +144,16 @@ def test_an_owner_reaches_what_others_do_not(place: Place) -> None:
     assert place.model.developer.ok("GET", path)["id"] == place.model.id
 
 
-@pytest.mark.parametrize("what", ["run", "model"])
+@pytest.mark.parametrize("what", ["run", "purchase", "model"])
 def test_what_belongs_to_another_looks_exactly_like_what_does_not_exist(
     place: Place, what: str
 ) -> None:
     caller, path = {
         "run": (place.people["consumer"], "/api/marketplace/runs/{}"),
+        "purchase": (place.people["consumer"], "/api/marketplace/credits/purchases/{}"),
         "model": (place.people["developer"], "/api/studio/tars-models/{}"),
     }[what]
-    theirs = {"run": place.run, "model": place.model.id}[what]
+    theirs = {"run": place.run, "purchase": place.purchase, "model": place.model.id}[what]
     answers = [caller.refused(404, "GET", path.format(each)) for each in (theirs, uuid.uuid4())]
     for answer in answers:
         del answer["requestId"]

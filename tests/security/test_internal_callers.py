@@ -4,7 +4,7 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from common.db import Database
 from common.errors import IdentityUnavailable, InvalidToken
 from common.gateways.invoker import REMOVED, Invokers
 from common.runtime import Runtime, install
+from common.runtime import runtime as common_runtime
 from common.settings import Settings
 from infra.local.identity.unsigned import encode
 from infra.local.signing import SigningKey
@@ -23,7 +24,7 @@ EMAIL = "task-invoker@tarsify-local.iam.gserviceaccount.com"
 TASKS, CLEANUP = "https://tasks.example", "https://cleanup.example"
 ROUTES = {
     "tasks": (TASKS, ["/submit", "/poll", "/timeout"]),
-    "cleanup": (CLEANUP, ["/sweep", "/audit"]),
+    "cleanup": (CLEANUP, ["/sweep", "/cancels", "/audit", "/endpoints"]),
 }
 Knock = Callable[..., TestResponse]
 
@@ -98,8 +99,10 @@ def invokers(certificates: CertificateServer) -> Invokers:
 def knock(certificates: CertificateServer, db: Database, settings: Settings, apps: Any) -> Knock:
     """Calls an internal route with a token."""
 
-    def send(function: str, path: str, token: str | None) -> TestResponse:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    def send(
+        function: str, path: str, token: str | None, more: Mapping[str, str] | None = None
+    ) -> TestResponse:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"} | dict(more or {})
         body = {"executionId": str(uuid.uuid4())} if function == "tasks" else None
         response: TestResponse = apps(function).test_client().post(path, json=body, headers=headers)
         return response
@@ -181,7 +184,11 @@ def test_certificates_that_cannot_be_had_are_no_fault_of_the_caller(
 def behind_cloud_run(monkeypatch: pytest.MonkeyPatch) -> Invokers:
     """Where Cloud Run has checked the signature already and taken it away."""
     monkeypatch.setenv("K_SERVICE", "tasks")
-    return Invokers(Settings(environment="prod", invoker_certs_url="http://127.0.0.1:9/certs"))
+    return Invokers(
+        Settings(
+            environment="prod", private_service=True, invoker_certs_url="http://127.0.0.1:9/certs"
+        )
+    )
 
 
 def test_behind_cloud_run_the_claims_are_enough(
@@ -206,20 +213,76 @@ def test_behind_cloud_run_odd_claims_are_refused(
         behind_cloud_run.verify(removed(certificates.key, claims), TASKS)
 
 
-def test_on_a_developers_machine_a_removed_signature_is_never_enough(
+@pytest.mark.parametrize(
+    ("private", "environment", "service"),
+    [
+        pytest.param(False, "prod", "tasks", id="on Cloud Run as a public service"),
+        pytest.param(True, "prod", None, id="outside Cloud Run"),
+        pytest.param(True, "local", "tasks", id="on a developer's machine"),
+    ],
+)
+def test_a_removed_signature_is_never_enough(
+    certificates: CertificateServer,
+    monkeypatch: pytest.MonkeyPatch,
+    private: bool,
+    environment: str,
+    service: str | None,
+) -> None:
+    monkeypatch.delenv("K_SERVICE", raising=False)
+    if service:
+        monkeypatch.setenv("K_SERVICE", service)
+    given = {
+        "environment": environment,
+        "private_service": private,
+        "invoker_certs_url": certificates.url,
+    }
+    invokers = Invokers(Settings.model_validate(given))
+    with pytest.raises(InvalidToken):
+        invokers.verify(removed(certificates.key, claims_of(TASKS)), TASKS)
+    invokers.verify(certificates.key.sign(claims_of(TASKS)), TASKS)
+
+
+def test_behind_cloud_run_a_signature_that_is_there_must_still_be_googles(
     certificates: CertificateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = removed(certificates.key, claims_of(TASKS))
-    for environment, service in (("local", "tasks"), ("prod", None)):
-        with pytest.MonkeyPatch.context() as variables:
-            variables.delenv("K_SERVICE", raising=False)
-            if service:
-                variables.setenv("K_SERVICE", service)
-            settings = Settings.model_validate(
-                {"environment": environment, "invoker_certs_url": certificates.url}
-            )
-            with pytest.raises(InvalidToken):
-                Invokers(settings).verify(token, TASKS)
+    monkeypatch.setenv("K_SERVICE", "tasks")
+    private = Settings(environment="prod", private_service=True, invoker_certs_url=certificates.url)
+    for token in (
+        SigningKey().sign(claims_of(TASKS)),
+        removed(certificates.key, claims_of(TASKS)) + "x",
+        removed(certificates.key, claims_of(TASKS)).replace(REMOVED, ""),
+        removed(certificates.key, claims_of(TASKS)).replace(REMOVED, REMOVED.lower()),
+        f"x.{removed(certificates.key, claims_of(TASKS))}",
+    ):
+        with pytest.raises(InvalidToken):
+            Invokers(private).verify(token, TASKS)
+
+
+@pytest.mark.parametrize("function", ROUTES)
+def test_on_a_private_service_internal_routes_let_in_whom_cloud_run_has_checked(
+    knock: Knock, certificates: CertificateServer, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    audience, (path, *_) = ROUTES[function]
+    forwarded = removed(certificates.key, claims_of(audience))
+    assert knock(function, path, forwarded).status_code == 401
+    monkeypatch.setenv("K_SERVICE", function)
+    on_cloud_run = {"environment": "prod", "private_service": True}
+    parts = common_runtime()
+    parts.invokers = Invokers(parts.settings.model_copy(update=on_cloud_run))
+    assert knock(function, path, forwarded).status_code == 200
+    other = removed(certificates.key, claims_of(audience, email="someone@tarsify.example"))
+    assert knock(function, path, other).status_code == 401
+
+
+@pytest.mark.parametrize("function", ROUTES)
+def test_a_token_beside_the_one_that_cloud_run_checks_is_refused(
+    knock: Knock, certificates: CertificateServer, function: str
+) -> None:
+    audience, (path, *_) = ROUTES[function]
+    token = certificates.key.sign(claims_of(audience))
+    beside = {"X-Serverless-Authorization": f"Bearer {token}"}
+    assert knock(function, path, token, beside).status_code == 401
+    assert knock(function, path, token).status_code == 200
 
 
 @pytest.mark.parametrize("function", ROUTES)

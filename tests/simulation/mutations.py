@@ -56,6 +56,10 @@ def _money(old: str, new: str) -> tuple[Change, ...]:
     return (Change(LEDGER, old, new),)
 
 
+# The hard end of a run hides what else keeps it alive: without it each of those shows.
+NO_HARD_END = _steps(
+    "WHERE phase <> 'done' AND expires_at <= p_now", "WHERE false AND now() <= p_now"
+)
 TERMINAL = (
     Change(EXECUTIONS, "IF e.phase = 'done' THEN\n    effect := 'late';", "IF false THEN"),
     Change(EXECUTIONS, "ELSIF a.n <> e.attempts OR a.state NOT IN", "ELSIF false AND a.state IN"),
@@ -163,7 +167,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a repeated grant is given again",
-        changes=_money("SELECT post('grant', p_ref,", "SELECT post('grant', gen_random_uuid(),"),
+        changes=_money("post('grant', p_ref,", "post('grant', gen_random_uuid(),"),
         more={"crash": 0.1},
     ),
     Mutation(
@@ -181,21 +185,28 @@ MUTATIONS = (
     ),
     Mutation(
         "lost attempt never retried",
-        changes=_steps(
-            "next_check_at = p_now + execution_submit_grace()",
-            "next_check_at = p_now + interval '10 years'",
+        changes=(
+            *NO_HARD_END,
+            *_steps(
+                "next_check_at = p_now + execution_submit_grace()",
+                "next_check_at = p_now + interval '10 years'",
+            ),
         ),
     ),
     Mutation(
         "a lease without end",
-        changes=_steps(
-            "SET next_check_at = p_now + interval '30 seconds' WHERE x.id = e.id",
-            "SET next_check_at = p_now + interval '10 years' WHERE x.id = e.id",
+        changes=(
+            *NO_HARD_END,
+            *_steps(
+                "SET next_check_at = p_now + interval '30 seconds' WHERE x.id = e.id",
+                "SET next_check_at = p_now + interval '10 years' WHERE x.id = e.id",
+            ),
         ),
     ),
     Mutation(
         "a start that nobody takes up",
         changes=(
+            *NO_HARD_END,
             Change(
                 EXECUTIONS,
                 "INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', p_new.id, p_now);",
@@ -203,8 +214,8 @@ MUTATIONS = (
             ),
             Change(
                 EXECUTIONS,
-                "p_new.test_fingerprint, p_now, p_now,",
-                "p_new.test_fingerprint, p_now, p_now + interval '1 day',",
+                "gpu_price_of(p_new.base_model_id, p_now), p_now, p_now,",
+                "gpu_price_of(p_new.base_model_id, p_now), p_now, p_now + interval '1 day',",
             ),
         ),
     ),
@@ -216,7 +227,7 @@ MUTATIONS = (
     ),
     Mutation(
         "expiry ignored",
-        changes=_steps("IF p_now >= e.expires_at THEN", "IF false THEN"),
+        changes=(*NO_HARD_END, *_steps("IF p_now >= e.expires_at THEN", "IF false THEN")),
         more={"job_mute": 0.4},
         executions=20,
     ),
@@ -227,6 +238,7 @@ MUTATIONS = (
             "WHERE false;",
         ),
         more={"job_stuck_in_queue": 0.3, "submit_answer_lost": 0.3, "job_hangs": 0.3},
+        executions=300,
     ),
     Mutation(
         "a cancelled run is tried again",

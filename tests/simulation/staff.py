@@ -8,6 +8,7 @@ from tests.simulation.people import STAFF
 from tests.simulation.sim_tasks import TOKEN
 
 MINUTE, HOUR = 60.0, 3600.0
+RETRY_SECONDS = (5.0, 10.0, 20.0)
 
 
 class Staff:
@@ -41,19 +42,29 @@ class Staff:
 
 
 class Scheduled:
-    """Cloud Scheduler: calls cleanup whatever became of the call before."""
+    """Cloud Scheduler: calls cleanup each minute, and again a few times when nobody answers.
+
+    infra/local/scheduler.py does the same through its task queue; in the cloud the jobs carry a
+    retry policy, without which a sweep that dies is not repeated before the next minute.
+    """
 
     def __init__(self, steps: Steps, doors: Doors) -> None:
         self._steps, self._doors = steps, doors
         self.alarms: list[str] = []
 
     def begin(self) -> None:
-        self._steps.scheduler.at(MINUTE, self._sweep)
+        self._steps.scheduler.at(MINUTE, self._minute)
         self._steps.scheduler.at(HOUR, self._audit)
 
-    def _sweep(self) -> None:
-        self._steps.scheduler.at(MINUTE, self._sweep)
-        self._doors.call("cleanup", "POST", "/sweep", authorization=TOKEN)
+    def _minute(self) -> None:
+        self._steps.scheduler.at(MINUTE, self._minute)
+        for path in ("/sweep", "/cancels"):
+            self._call(path, RETRY_SECONDS)
+
+    def _call(self, path: str, pauses: tuple[float, ...]) -> None:
+        answer = self._doors.call("cleanup", "POST", path, authorization=TOKEN)
+        if answer.broken and pauses:
+            self._steps.scheduler.at(pauses[0], self._call, path, pauses[1:])
 
     def _audit(self) -> None:
         self._steps.scheduler.at(HOUR, self._audit)

@@ -123,6 +123,27 @@ def test_a_connection_is_reset_after_so_many_bytes_of_answers() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_flaky_link_loses_its_share_of_the_answers_and_cuts_their_connections(
+    share: float,
+) -> None:
+    async def scenario(link: Link, echo: Echo) -> None:
+        await link.impose(Fault(Mode.FLAKY, share=share))
+        lost = 0
+        for _ in range(200):
+            ends = await connected(link)
+            try:
+                assert await said(ends, b"hello") == b"hello"
+            except ConnectionResetError:
+                lost += 1
+            ends[1].close()
+        assert 200 * (share - 0.15) <= lost <= 200 * (share + 0.15)
+        assert share not in {0.0, 1.0} or lost == 200 * share
+        assert echo.heard == b"hello" * 200  # what was asked has been done all the same
+
+    run(scenario)
+
+
 def test_a_black_hole_accepts_and_forwards_nothing() -> None:
     async def scenario(link: Link, echo: Echo) -> None:
         old = await connected(link)

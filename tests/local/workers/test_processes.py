@@ -1,9 +1,12 @@
 """Worker processes coming, dying, and refusing, as the platform sees them."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import httpx
+import psutil
 
 from infra.local.runpod.client import SimulatorClient
 from infra.local.workers.environment import ensure_environment
@@ -71,6 +74,24 @@ def test_an_idle_worker_is_counted_ready_by_its_pings(simulator: SimulatorClient
     simulator.advance(41)
     assert ready() == 0
     simulator.wait_for("vllm-old", lambda _: ready() == 1)
+
+
+def test_a_worker_ends_with_the_process_that_started_it(
+    simulator: SimulatorClient, tmp_path: Path
+) -> None:
+    simulator.add_endpoint("orphaned")
+    program = f"""
+from pathlib import Path
+from infra.local.workers.processes import start_worker
+url, key, home = {simulator.base_url!r}, {simulator.key!r}, Path({str(tmp_path)!r})
+print(start_worker("vllm", "orphaned", url, key, directory=home).pid)
+"""
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    worker = psutil.Process(int(output))
+    psutil.wait_procs([worker], timeout=30)
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
 
 
 def test_an_environment_that_is_up_to_date_is_left_alone() -> None:
