@@ -1,4 +1,4 @@
-"""The front door's table (`infra/front_door.yaml`): which function answers a path."""
+"""The front door's table (`terraform/front_door.yaml`): which function answers a path."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-TABLE = Path(__file__).parent.parent / "front_door.yaml"
+TABLE = Path(__file__).parent.parent.parent / "terraform" / "front_door.yaml"
 
 
 class FrontDoor:
