@@ -2,24 +2,28 @@
 
     TarsifyError
       BadRequest 400          MalformedBody, InvalidRequest, UnsupportedAction, BadSignature
-      Unauthorized 401        MissingToken, InvalidToken, TokenExpired, WrongProject
-      InsufficientCredits 402
-      Forbidden 403           NotAnAdmin, AccountSuspended, WalletFrozen
+      Unauthorized 401        MissingToken, InvalidToken, TokenExpired, WrongProject, InvalidKey,
+                              KeyEnded
+      InsufficientCredits, SpendLimitReached 402
+      Forbidden 403           NotAnAdmin, AccountSuspended, WalletFrozen, KeyNotAllowed
       NotFound 404            RouteNotFound, ConsumerNotFound, DeveloperNotFound, ModelNotFound,
                               BaseModelNotFound, EndpointNotFound, ExecutionNotFound,
-                              PurchaseNotFound
+                              PurchaseNotFound, KeyNotFound, WebhookNotFound,
+                              DeliveryNotFound, UploadNotFound, ReportNotFound
       MethodNotAllowed 405
       Conflict 409            EmailTaken, SlugTaken, EndpointTaken, BaseModelSlugTaken,
                               InvalidStatus, FrozenField, ExecutionEnded, RequestInFlight,
                               ModelChanged, BaseModelInactive, NotEnoughLeft, NotRefundable,
-                              PayoutAccountMissing, BelowLeastPayout
+                              PayoutAccountMissing, BelowLeastPayout, TooManyKeys, TooManyWebhooks,
+                              UploadNotReady, RunsUnderWay, CreditsLeft
       BodyTooLarge 413
       UnsupportedMediaType 415
-      Unprocessable 422       InvalidInputs, InvalidOverrides, InvalidInputSchema,
-                              NotPublishable, IdempotencyKeyReused
-      TooManyRequests 429     TestQuotaUsed
+      Unprocessable 422       InvalidInputs, InputsRefused, InvalidOverrides,
+                              InvalidInputSchema, NotPublishable, IdempotencyKeyReused
+      TooManyRequests 429     TestQuotaUsed, PurchaseLimitReached
       Unexpected 500
-      Unavailable 503         IdentityUnavailable, ModelUnavailable, PaymentsUnavailable, NotReady
+      Unavailable 503         IdentityUnavailable, ModelUnavailable, PaymentsUnavailable,
+                              TooManyStreams, NotReady
 
 The docstring is the default message: it is shown to people, so it says what to do next.
 A gateway's own failures (`GatewayError`) are not in this tree: no vendor text crosses the edge.
@@ -116,8 +120,22 @@ class WrongProject(Unauthorized):
     """This ID token was issued for another application. Sign in to this one."""
 
 
+class InvalidKey(Unauthorized):
+    """This API key is not known. Check that it is complete."""
+
+
+class KeyEnded(Unauthorized):
+    """This API key was revoked or has expired. Make a new one."""
+
+
 class InsufficientCredits(TarsifyError):
     """There are not enough credits for this run. Buy credits and try again."""
+
+    status = 402
+
+
+class SpendLimitReached(TarsifyError):
+    """This API key's spend limit is reached. Use another key or wait for the next period."""
 
     status = 402
 
@@ -138,6 +156,10 @@ class AccountSuspended(Forbidden):
 
 class WalletFrozen(Forbidden):
     """Your wallet is frozen. Contact support."""
+
+
+class KeyNotAllowed(Forbidden):
+    """This API key may not do this."""
 
 
 class NotFound(TarsifyError):
@@ -172,6 +194,26 @@ class EndpointNotFound(NotFound):
 
 class PurchaseNotFound(NotFound):
     """There is no such purchase."""
+
+
+class KeyNotFound(NotFound):
+    """There is no such API key."""
+
+
+class WebhookNotFound(NotFound):
+    """There is no such webhook."""
+
+
+class DeliveryNotFound(NotFound):
+    """There is no such delivery."""
+
+
+class UploadNotFound(NotFound):
+    """There is no such upload, or it has expired. Upload the file again."""
+
+
+class ReportNotFound(NotFound):
+    """There is no such report."""
 
 
 class ExecutionNotFound(NotFound):
@@ -248,6 +290,26 @@ class BelowLeastPayout(Conflict):
     """The amount is below the least payout."""
 
 
+class TooManyKeys(Conflict):
+    """You have as many live API keys as there may be. Revoke one first."""
+
+
+class TooManyWebhooks(Conflict):
+    """You have as many webhooks as there may be. Remove one first."""
+
+
+class UploadNotReady(Conflict):
+    """The file has not been uploaded yet. PUT it to the uploadUrl first."""
+
+
+class RunsUnderWay(Conflict):
+    """Runs are still going on. Cancel them or wait for their end."""
+
+
+class CreditsLeft(Conflict):
+    """There are credits or earnings left. Use them, or say that you give them up."""
+
+
 class RequestInFlight(Conflict):
     """The same request is still being worked on. Try again in a moment."""
 
@@ -278,6 +340,10 @@ class InvalidInputs(Unprocessable):
     @classmethod
     def of(cls, errors: Sequence[FieldError]) -> "InvalidInputs":
         return cls(_summary(errors), errors=list(errors))
+
+
+class InputsRefused(InvalidInputs):
+    """These inputs have words that this model does not take."""
 
 
 class InvalidOverrides(Unprocessable):
@@ -315,6 +381,12 @@ class TooManyRequests(TarsifyError):
         return {"Retry-After": str(self.details.get("retryAfterSeconds", 1))}
 
 
+class PurchaseLimitReached(TooManyRequests):
+    """A new account may buy only so much a day. Try again tomorrow."""
+
+    retryable = False
+
+
 class TestQuotaUsed(TooManyRequests):
     """Today's free test runs are used up. Try again tomorrow."""
 
@@ -344,6 +416,10 @@ class PaymentsUnavailable(Unavailable):
 
 class ModelUnavailable(Unavailable):
     """This model cannot be run at the moment. Your credits were not touched."""
+
+
+class TooManyStreams(Unavailable):
+    """Too many runs are followed here at the moment. Try again in a moment."""
 
 
 class NotReady(Unavailable):

@@ -21,6 +21,7 @@ RUNS = (
     "invoker_email",
     "output_bucket",
 )
+UPLOADS = ("upload_bucket",)
 # Who calls tasks and cleanup is known only behind Cloud Run's own check.
 INTERNAL = ("invoker_email", "private_service")
 DATABASE = "DATABASE_URL, or CLOUD_SQL_INSTANCE with DB_USER"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from common.gateways.storage import Storage
     from common.gateways.stripe import Stripe
     from common.gateways.tasks import Tasks
+    from common.traffic.service import Traffic
 
 
 class Runtime:
@@ -38,6 +39,12 @@ class Runtime:
     @cached_property
     def identities(self) -> Identities:
         return Identities(self.settings)
+
+    @cached_property
+    def gate(self) -> "Traffic":
+        from common.traffic.service import Traffic
+
+        return Traffic(self.db, self.settings, self.clock)
 
     @cached_property
     def invokers(self) -> "Invokers":
@@ -72,10 +79,16 @@ class Runtime:
         return Storage(self.settings)
 
     @cached_property
+    def upload_storage(self) -> "Storage":
+        from common.gateways.storage import Storage
+
+        return Storage(self.settings, bucket=self.settings.upload_bucket)
+
+    @cached_property
     def outbound(self) -> "Outbound":
         from common.gateways.outbound import Outbound
 
-        return Outbound(self.settings.trusted_media_origins)
+        return Outbound(self.settings.trusted_origins)
 
     @cached_property
     def stripe(self) -> "Stripe":

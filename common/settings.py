@@ -102,8 +102,9 @@ class Settings(BaseModel):
     storage_signer_key_file: str = Field(
         "", description="Service account key that signs URLs; empty: sign through IAM"
     )
+    upload_bucket: str = Field("tarsify-uploads", description="Bucket for consumers' own files")
     output_url_seconds: int = Field(900, ge=60, le=604800, description="Life of a result's URL")
-    trusted_media_origins: Names = Field(
+    trusted_origins: Names = Field(
         (), description="Origins exempt from the public-address rule; only with ENVIRONMENT=local"
     )
 
@@ -148,6 +149,15 @@ class Settings(BaseModel):
     catalogue_seconds: float = Field(
         1, ge=0, le=60, description="How old an answer of the public catalogue may be; 0: never old"
     )
+    rate_limit_scale: float = Field(
+        1, ge=0, description="Multiplies what each caller may ask for; 0: nothing is limited"
+    )
+    forwarded_hops: int = Field(
+        1,
+        ge=0,
+        le=5,
+        description="Entries of X-Forwarded-For that proxies of ours add after the client",
+    )
     platform_fee_bps: int = Field(3000, ge=0, le=10000, description="Platform share, 1/100 %")
     test_runs_per_day: int = Field(50, ge=0, description="Free test runs per developer and day")
     test_run_wait_seconds: float = Field(110, gt=0, description="Longest wait of a test run")
@@ -161,7 +171,7 @@ class Settings(BaseModel):
             "FIREBASE_AUTH_EMULATOR_HOST": self.firebase_auth_emulator_host,
             "CLOUD_TASKS_EMULATOR_HOST": self.cloud_tasks_emulator_host,
             "STORAGE_EMULATOR_HOST": self.storage_emulator_host,
-            "TRUSTED_MEDIA_ORIGINS": self.trusted_media_origins,
+            "TRUSTED_ORIGINS": self.trusted_origins,
             "STRIPE_API_URL": self.stripe_api_url != "https://api.stripe.com",
         }
         wrong = [name for name, value in stand_ins.items() if value]

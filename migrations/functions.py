@@ -11,11 +11,16 @@ from sqlalchemy import Connection, text
 
 SLICES = (
     "outbox",
+    "traffic",
+    "events",
     "accounts",
+    "keys",
     "catalog",
+    "moderation",
     "credits",
     "payments",
     "webhooks",
+    "uploads",
     "executions",
     "reviews",
     "analytics",

@@ -70,7 +70,9 @@ def database_url(postgres: PostgresServer, template: str) -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, db_pool_size=10, catalogue_seconds=0)
+    return Settings(
+        database_url=database_url, db_pool_size=10, catalogue_seconds=0, rate_limit_scale=1000
+    )
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ TOLD = {
     "STUDIO_URL": "https://studio.tarsify.example",
     "PUBLIC_URL": "https://tarsify.example",
     "OUTPUT_BUCKET": "tarsify-prod-outputs",
+    "UPLOAD_BUCKET": "tarsify-prod-uploads",
     "TASKS_TARGET_URL": "https://tasks.example",
     "CLEANUP_TARGET_URL": "https://cleanup.example",
     "INVOKER_EMAIL": "task-invoker@tarsify-prod.iam.gserviceaccount.com",
@@ -40,7 +41,8 @@ TOLD = {
 }
 RUNS = "RUNPOD_API_KEY PUBLIC_URL GCP_REGION TASKS_TARGET_URL INVOKER_EMAIL OUTPUT_BUCKET"
 NEEDED = {
-    "marketplace": f"FIREBASE_USERS_PROJECT CORS_ORIGINS {RUNS} STRIPE_SECRET_KEY MARKET_URL",
+    "marketplace": f"FIREBASE_USERS_PROJECT CORS_ORIGINS {RUNS} UPLOAD_BUCKET STRIPE_SECRET_KEY"
+    " MARKET_URL",
     "studio": f"FIREBASE_DEVELOPERS_PROJECT CORS_ORIGINS {RUNS} STRIPE_SECRET_KEY STUDIO_URL",
     "admin": "FIREBASE_DEVELOPERS_PROJECT CORS_ORIGINS STRIPE_SECRET_KEY",
     "callback": RUNS,

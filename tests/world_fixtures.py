@@ -31,7 +31,7 @@ def world_tasks() -> Iterator[RunningTasks]:
 
 @pytest.fixture(scope="session")
 def world_storage() -> Iterator[RunningStorage]:
-    with running_storage(buckets=["tarsify-outputs"]) as running:
+    with running_storage(buckets=["tarsify-outputs", "tarsify-uploads"]) as running:
         yield running
 
 

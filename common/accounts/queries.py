@@ -16,7 +16,7 @@ Kind = TypeVar("Kind", Consumer, Developer)
 
 
 _NOTE = text(
-    "SELECT staff_note(:actor, :action, :subject, NULL, NULL, '{}', :before, :after, :now)"
+    "SELECT staff_note(:actor, :action, :subject, :reason, NULL, '{}', :before, :after, :now)"
 )
 _STANDING = text("SELECT id, suspended_at FROM consumers WHERE firebase_uid = :uid")
 
@@ -57,8 +57,9 @@ def note_staff(
     actor: str,
     action: str,
     subject: uuid.UUID,
-    before: dict[str, Any] | None,
-    after: dict[str, Any] | None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    reason: str | None = None,
     now: datetime,
 ) -> None:
     """Writes down what staff did, in the transaction of the deed."""
@@ -66,6 +67,7 @@ def note_staff(
         "actor": actor,
         "action": action,
         "subject": subject,
+        "reason": reason,
         "before": json.dumps(before) if before is not None else None,
         "after": json.dumps(after) if after is not None else None,
         "now": now,

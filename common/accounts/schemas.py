@@ -1,12 +1,12 @@
 """Accounts on the wire. The money figures come from slices to the right; the edge adds them."""
 
 import uuid
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from common.accounts.tables import Consumer, Developer
-from common.http import In, JsonObject, Out, Paging, Timestamp
+from common.http import AS_NUMBER, Flag, In, JsonObject, Out, Paging, Timestamp
 from common.text import EmailAddress, HttpsUrl, Paragraphs, PersonName
 
 
@@ -177,3 +177,56 @@ class StaffActionOut(Out):
     request: JsonObject
     before: JsonObject | None
     after: JsonObject | None
+
+
+class ConsumerExport(Out):
+    """Everything about a consumer, the newest 10,000 of each kind, in the shapes of the lists."""
+
+    account: JsonObject
+    keys: list[JsonObject]
+    purchases: list[JsonObject]
+    movements: list[JsonObject]
+    runs: list[JsonObject]
+
+
+class DeveloperExport(Out):
+    """Everything about a developer, the newest 10,000 of each kind, in the shapes of the lists."""
+
+    account: JsonObject
+    keys: list[JsonObject]
+    models: list[JsonObject]
+    earnings: list[JsonObject]
+    payouts: list[JsonObject]
+
+
+class DeletionIn(In):
+    """The wish to leave. `giveUp`: what is left on the account is lost."""
+
+    confirm: Literal["delete my account"] = Field(examples=["delete my account"])
+    give_up: Flag = False
+
+
+class AccountDeleted(Out):
+    """The account is gone; so many credits were given up."""
+
+    deleted: bool
+    given_up: float
+
+
+class LimitsIn(In):
+    """How many runs of a consumer may go on at once (more wait their turn), and for how many US
+    cents an account may buy a day while it is younger than so many days."""
+
+    concurrent_runs: Annotated[int, Field(ge=1, le=10_000, examples=[100]), AS_NUMBER]
+    new_account_days: Annotated[int, Field(ge=0, le=365, examples=[7]), AS_NUMBER]
+    new_account_cents_per_day: Annotated[
+        int, Field(ge=0, le=100_000_000, examples=[50_000]), AS_NUMBER
+    ]
+
+
+class LimitsOut(Out):
+    """The limits of every consumer."""
+
+    concurrent_runs: int
+    new_account_days: int
+    new_account_cents_per_day: int

@@ -1,6 +1,7 @@
 """Registration and profiles. The identity says who someone is; the index says who was first."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,13 +16,16 @@ from common.accounts.schemas import (
     ConsumerProfile,
     DeveloperCompletion,
     DeveloperProfile,
+    LimitsIn,
+    LimitsOut,
     StaffActionOut,
 )
-from common.accounts.tables import Consumer, Developer
+from common.accounts.tables import Consumer, ConsumerLimitsRow, Developer
 from common.db import violated
 from common.errors import AccountSuspended, ConsumerNotFound, DeveloperNotFound, EmailTaken
 from common.gateways.identity import Identity
 from common.http import Page
+from common.http.wire import plain
 from common.text import HttpsUrl, PersonName
 
 __all__ = [
@@ -30,10 +34,13 @@ __all__ = [
     "consumer_id_of",
     "consumer_of",
     "developer_of",
+    "erase_developer",
+    "limits",
     "note_staff",
     "register_consumer",
     "register_developer",
     "require_consumer",
+    "set_limits",
     "staff_actions",
     "update_consumer",
     "update_developer",
@@ -114,6 +121,40 @@ def staff_actions(session: Session, query: ActionsQuery) -> Page[StaffActionOut]
     return Page([StaffActionOut.model_validate(row) for row in rows], total, query)
 
 
+def erase_developer(session: Session, developer_id: uuid.UUID, now: datetime) -> None:
+    """Takes a developer's words out of the account and closes it; what they sold stays sold."""
+    account = session.get_one(Developer, developer_id, with_for_update=True)
+    account.firebase_uid = f"erased:{developer_id}"
+    account.email = account.display_name = account.bio = account.avatar_url = None
+    account.payout_email = account.country = None
+    account.email_verified, account.suspended_at = False, now
+    session.flush()
+
+
+def limits(session: Session) -> LimitsOut:
+    """What every consumer may."""
+    return LimitsOut.model_validate(session.get_one(ConsumerLimitsRow, True))
+
+
+def set_limits(session: Session, given: LimitsIn, *, by: str, now: datetime) -> LimitsOut:
+    """Changes what every consumer may, from now on."""
+    row = session.get_one(ConsumerLimitsRow, True, with_for_update=True)
+    before = LimitsOut.model_validate(row)
+    _apply(row, given.model_dump())
+    session.flush()
+    after = LimitsOut.model_validate(row)
+    note_staff(
+        session,
+        actor=by,
+        action="set limits",
+        subject=uuid.UUID(int=0),
+        before=plain(before),
+        after=plain(after),
+        now=now,
+    )
+    return after
+
+
 def _register(
     session: Session, kind: type[Kind], identity: Identity, values: dict[str, Any]
 ) -> Kind:
@@ -155,7 +196,7 @@ def _usable(rule: TypeAdapter[str], value: str | None) -> str | None:
         return None
 
 
-def _apply(account: Consumer | Developer, changes: dict[str, Any]) -> None:
+def _apply(account: Consumer | Developer | ConsumerLimitsRow, changes: dict[str, Any]) -> None:
     for name, value in changes.items():
         setattr(account, name, value)
 

@@ -78,3 +78,20 @@ class StaffAction(Table):
     request: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class ConsumerLimitsRow(Table):
+    """The one row of what a consumer may have going at once, and a new one may buy in a day."""
+
+    __tablename__ = "consumer_limits"
+    __table_args__ = (
+        CheckConstraint("the_only", name="one_row"),
+        CheckConstraint("concurrent_runs BETWEEN 1 AND 10000", name="concurrent_runs"),
+        CheckConstraint("new_account_days BETWEEN 0 AND 365", name="new_account_days"),
+        CheckConstraint("new_account_cents_per_day >= 0", name="new_account_cents_per_day"),
+    )
+
+    the_only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    concurrent_runs: Mapped[int]
+    new_account_days: Mapped[int]
+    new_account_cents_per_day: Mapped[int]

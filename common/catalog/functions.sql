@@ -62,7 +62,7 @@ FROM tars_models m
 JOIN base_models b ON b.id = m.base_model_id AND b.is_active
 JOIN runpod_endpoints e ON e.id = b.endpoint_id AND e.is_active
 JOIN developers d ON d.id = m.developer_id AND d.suspended_at IS NULL
-WHERE m.status = 'PUBLISHED' AND m.deleted_at IS NULL;
+WHERE m.status = 'PUBLISHED' AND m.deleted_at IS NULL AND m.suspended_at IS NULL;
 
 GRANT SELECT ON offers TO tarsify_app;
 

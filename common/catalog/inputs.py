@@ -33,13 +33,14 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Form:
-    """What is derived once per version of a model."""
+    """What is derived once per version of a model. `links`: fields whose values are addresses."""
 
     visible: dict[str, Any]
     presets: dict[str, Any]
     overrides: ConfigOverrides
     errors_seen: Checker
     errors_whole: Checker
+    links: frozenset[str]
 
     def payload(self, inputs: Any) -> dict[str, Any]:
         """What `build_payload` says."""
@@ -90,6 +91,14 @@ def _form(schema_text: str, overrides_text: str) -> Form:
         overrides=overrides,
         errors_seen=checker(visible),
         errors_whole=checker(whole),
+        links=frozenset(n for n, own in schema["properties"].items() if _is_link(own)),
+    )
+
+
+def _is_link(field: dict[str, Any]) -> bool:
+    items = field.get("items")
+    return field.get("format") == "uri" or (
+        isinstance(items, dict) and items.get("format") == "uri"
     )
 
 

@@ -38,6 +38,7 @@ class Runnable:
     estimated_seconds: int
     queue_seconds: int
     execution_timeout_seconds: int
+    moderation: str
     endpoint_id: uuid.UUID
     runpod_endpoint_id: str
 
@@ -51,14 +52,15 @@ def runnable(session: Session | Connection, slug: str) -> Runnable:
     """The published model.
 
     Raises ModelNotFound (unknown, draft or deleted), InvalidStatus (archived) or
-    ModelUnavailable (the developer suspended, the base model or the endpoint switched off).
+    ModelUnavailable (the developer or the model suspended, the base model or the endpoint
+    switched off).
     """
     facts = offer_queries.run_facts(session, slug) if is_slug(slug) else None
     if facts is None or facts.status == "DRAFT":
         raise ModelNotFound
     if facts.status == "ARCHIVED":
         raise InvalidStatus("This model is not offered any more.")
-    if facts.suspended_at is not None:
+    if facts.suspended_at is not None or facts.model_suspended_at is not None:
         raise ModelUnavailable
     return _available(facts)
 
@@ -100,6 +102,7 @@ def _available(facts: AnyRow) -> Runnable:
         estimated_seconds=facts.estimated_seconds,
         queue_seconds=facts.queue_seconds,
         execution_timeout_seconds=facts.execution_timeout_seconds,
+        moderation=facts.moderation,
         endpoint_id=facts.endpoint_id,
         runpod_endpoint_id=facts.runpod_endpoint_id,
     )

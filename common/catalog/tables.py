@@ -28,6 +28,7 @@ Source = Literal["HUB", "CUSTOM"]
 Category = Literal["IMAGE", "AUDIO", "TEXT", "VIDEO", "DOCUMENT"]
 OutputType = Literal["IMAGE", "AUDIO", "TEXT", "VIDEO", "FILE", "JSON"]
 Status = Literal["DRAFT", "PUBLISHED", "ARCHIVED"]
+Moderation = Literal["off", "warn", "block"]
 
 Moment = DateTime(timezone=True)
 EAGER: dict[str, Any] = {"eager_defaults": True}
@@ -69,6 +70,7 @@ class BaseModelRow(Table):
     __table_args__ = (
         _one_of("category", Category),
         _one_of("output_type", OutputType),
+        _one_of("moderation", Moderation),
         CheckConstraint("estimated_seconds BETWEEN 1 AND 3600", name="estimated_seconds"),
         CheckConstraint("queue_seconds BETWEEN 10 AND 86400", name="queue_seconds"),
         CheckConstraint(
@@ -96,6 +98,7 @@ class BaseModelRow(Table):
     execution_timeout_seconds: Mapped[int] = mapped_column(server_default=text("600"))
     gpu_class: Mapped[str | None] = mapped_column(Text)
     minimum_price_credits: Mapped[int] = mapped_column(server_default=text("1"))
+    moderation: Mapped[str] = mapped_column(Text, server_default=text("'off'"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
@@ -166,6 +169,7 @@ class TarsModelRow(Table):
         Moment, server_default=func.now(), onupdate=func.now()
     )
     published_at: Mapped[datetime | None] = mapped_column(Moment)
+    suspended_at: Mapped[datetime | None] = mapped_column(Moment)
     deleted_at: Mapped[datetime | None] = mapped_column(Moment)
 
 

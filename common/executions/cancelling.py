@@ -4,6 +4,7 @@ import uuid
 
 from common.errors import ExecutionEnded, ExecutionNotFound
 from common.executions import queries
+from common.executions.alarms import follow
 from common.executions.tools import Tools
 from common.executions.watching import look
 
@@ -23,5 +24,7 @@ def cancel(tools: Tools, execution_id: uuid.UUID, consumer_id: uuid.UUID) -> Non
         raise ExecutionNotFound
     if effect == "ended":
         raise ExecutionEnded
+    if effect == "cancelled":
+        follow(tools, execution_id)
     if attempt is not None and attempt.job_id is not None:
         look(tools, attempt, source="cancel")

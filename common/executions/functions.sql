@@ -3,7 +3,7 @@
 -- Phases: waiting (for a submit) -> submitting (POST /run may be on its way) -> watching -> done.
 -- The wire status only moves forward; a retried run keeps the furthest status it showed.
 -- SQLSTATEs raised: those of the ledger; P0409 the model changed; P0422 key used for another
--- request; P0429 test quota used.
+-- request; P0429 test quota used; those of the API keys.
 
 -- How long an attempt may stay without an answer to POST /run before it counts as lost.
 CREATE OR REPLACE FUNCTION execution_submit_grace() RETURNS interval
@@ -33,14 +33,14 @@ BEGIN
   INSERT INTO executions (
     id, kind, consumer_id, developer_id, tars_model_id, version_id, base_model_id, endpoint_id,
     runpod_endpoint_id, output_adapter, output_type, withheld, price, fee, queue_seconds,
-    execution_timeout_seconds, inputs, payload, test_fingerprint, gpu_micro_usd_per_second,
-    created_at, next_check_at, expires_at)
+    execution_timeout_seconds, inputs, payload, test_fingerprint, api_key_id, cancel_at,
+    gpu_micro_usd_per_second, created_at, next_check_at, expires_at)
   VALUES (
     p_new.id, p_new.kind, p_new.consumer_id, p_new.developer_id, p_new.tars_model_id,
     p_new.version_id, p_new.base_model_id, p_new.endpoint_id, p_new.runpod_endpoint_id,
     p_new.output_adapter, p_new.output_type, coalesce(p_new.withheld, '[]'), p_new.price,
     p_new.fee, p_new.queue_seconds, p_new.execution_timeout_seconds, p_new.inputs, p_new.payload,
-    p_new.test_fingerprint, gpu_price_of(p_new.base_model_id, p_now), p_now, p_now,
+    p_new.test_fingerprint, p_new.api_key_id, p_new.cancel_at, gpu_price_of(p_new.base_model_id, p_now), p_now, p_now,
     p_now + execution_lifetime(p_new.queue_seconds, p_new.execution_timeout_seconds));
   INSERT INTO outbox (topic, ref, due_at) VALUES ('submit', p_new.id, p_now);
 END $$;
@@ -55,6 +55,7 @@ DECLARE
   new executions := jsonb_populate_record(NULL::executions, p_new);
   wallet bigint := ledger.account_of('wallet', new.consumer_id);
   earlier idempotency_keys;
+  parties record;
 BEGIN
   IF p_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (owner_id, key, request_hash, execution_id, created_at)
@@ -74,16 +75,32 @@ BEGIN
   PERFORM 1 FROM tars_models m
      JOIN base_models b ON b.id = m.base_model_id AND b.is_active
      JOIN runpod_endpoints r ON r.id = b.endpoint_id AND r.is_active
+     JOIN developers d ON d.id = m.developer_id AND d.suspended_at IS NULL
     WHERE m.id = new.tars_model_id AND m.published_version_id = new.version_id
-      AND m.status = 'PUBLISHED' AND m.deleted_at IS NULL
+      AND m.status = 'PUBLISHED' AND m.deleted_at IS NULL AND m.suspended_at IS NULL
       AND r.runpod_endpoint_id = new.runpod_endpoint_id;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the model changed' USING ERRCODE = 'P0409';
   END IF;
+  SELECT c.suspended_at, c.email_verified AND d.email_verified
+         AND lower(c.email) = lower(d.email) AS same_person
+    INTO parties FROM consumers c, developers d
+   WHERE c.id = new.consumer_id AND d.id = new.developer_id;
+  IF parties.suspended_at IS NOT NULL THEN
+    RAISE EXCEPTION 'the consumer is suspended' USING ERRCODE = 'P0406';
+  ELSIF parties.same_person THEN
+    new.fee := new.price; -- a run of one's own model earns nothing
+  END IF;
   PERFORM ledger.place_hold(
     new.id, wallet, new.price,
     p_now + execution_lifetime(new.queue_seconds, new.execution_timeout_seconds), p_now);
+  IF new.api_key_id IS NOT NULL THEN
+    PERFORM key_spend(new.api_key_id, new.price, p_now);
+  END IF;
   PERFORM execution_insert(new, p_now);
+  IF p_new->'webhook' <> 'null' THEN
+    PERFORM webhook_of_run(p_new->'webhook', new.consumer_id, new.id, p_now);
+  END IF;
   outcome := 'started';
   execution_id := new.id;
   remaining := ledger.available(wallet);
@@ -139,12 +156,20 @@ BEGIN
       INSERT INTO run_tally (tars_model_id) VALUES (e.tars_model_id);
     ELSE
       PERFORM ledger.release(e.id, p_now);
+      IF e.api_key_id IS NOT NULL THEN
+        PERFORM key_unspend(e.api_key_id, e.price, e.created_at);
+      END IF;
     END IF;
   END IF;
   UPDATE attempts SET want_cancel = true
    WHERE execution_id = e.id AND state IN ('intent', 'submitted', 'lost');
   DELETE FROM outbox WHERE topic = 'submit' AND ref = e.id;
   INSERT INTO announcements (execution_id, status, at) VALUES (e.id, p_status, p_now);
+  IF e.kind = 'RUN' THEN
+    PERFORM event_add(e.consumer_id, NULL, 'run.' || lower(p_status), e.id, jsonb_strip_nulls(
+      jsonb_build_object('id', e.id, 'status', p_status, 'errorCode', p_code,
+                         'errorMessage', p_message)), p_now);
+  END IF;
 END $$;
 
 -- What follows a failed attempt: another one after a pause, or the end.
@@ -171,7 +196,9 @@ BEGIN
   RETURN 'failed';
 END $$;
 
--- Hop 2, first half: the attempt exists before RunPod is called. True for exactly one caller.
+-- Hop 2, first half: the attempt exists before RunPod is called. True for exactly one caller. A
+-- consumer who has as many runs going as there may be waits: the end of one of them, or the sweep,
+-- begins the next.
 CREATE OR REPLACE FUNCTION execution_begin_attempt(
   p_execution uuid, p_attempt uuid, p_token_hash bytea, p_now timestamptz,
   OUT begun boolean, OUT runpod_endpoint_id text, OUT payload jsonb,
@@ -187,10 +214,20 @@ BEGIN
      OR e.expires_at <= p_now THEN
     RETURN;
   END IF;
+  IF e.kind = 'RUN' THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended(e.consumer_id::text, 7310004));
+    IF (SELECT count(*) FROM executions x
+         WHERE x.consumer_id = e.consumer_id AND x.phase IN ('submitting', 'watching'))
+       >= (SELECT concurrent_runs FROM consumer_limits) THEN
+      UPDATE executions SET throttled = true, next_check_at = p_now + interval '60 seconds'
+       WHERE id = e.id;
+      RETURN;
+    END IF;
+  END IF;
   deadline_at := p_now + execution_attempt_allowance(e);
   INSERT INTO attempts (id, execution_id, n, runpod_endpoint_id, token_hash, begun_at, deadline_at)
   VALUES (p_attempt, e.id, e.attempts + 1, e.runpod_endpoint_id, p_token_hash, p_now, deadline_at);
-  UPDATE executions SET phase = 'submitting', attempts = attempts + 1,
+  UPDATE executions SET phase = 'submitting', attempts = attempts + 1, throttled = false,
                         next_check_at = p_now + execution_submit_grace()
    WHERE id = e.id;
   DELETE FROM outbox WHERE topic = 'submit' AND ref = e.id;
@@ -237,7 +274,7 @@ BEGIN
       phase = 'watching',
       status = CASE status WHEN 'PENDING' THEN 'QUEUED' ELSE status END,
       next_check_at = CASE WHEN e.cancel_requested THEN p_now
-                           ELSE p_now + interval '10 seconds' END
+                           ELSE least(p_now + interval '10 seconds', e.cancel_at) END
      WHERE id = e.id;
     RETURN 'watching';
   END IF;
@@ -378,8 +415,13 @@ BEGIN
     -- A cancel that RunPod did not get is sent again at each look: soon, then.
     next_check_at = least(p_now + execution_poll_pause(a.polls),
                           a.deadline_at + interval '1 second',
-                          CASE WHEN e.cancel_requested THEN p_now + interval '30 seconds' END)
+                          CASE WHEN e.cancel_requested THEN p_now + interval '30 seconds'
+                               ELSE e.cancel_at END)
    WHERE id = e.id;
+  IF p_seen = 'RUNNING' AND e.status <> 'RUNNING' AND e.kind = 'RUN' THEN
+    PERFORM event_add(e.consumer_id, NULL, 'run.started', e.id, jsonb_build_object(
+      'id', e.id, 'status', 'RUNNING'), p_now);
+  END IF;
   RETURN 'alive';
 END $$;
 
@@ -497,9 +539,17 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO a FROM attempts x WHERE x.execution_id = e.id AND x.n = e.attempts;
+  IF e.cancel_at <= p_now AND NOT e.cancel_requested THEN -- as its consumer said at the start
+    PERFORM execution_note(e.id, a.id, 'cancel-after', 'requested', p_now);
+    UPDATE executions x SET cancel_requested = true, next_check_at = p_now WHERE x.id = e.id
+    RETURNING * INTO e;
+  END IF;
   IF p_now >= e.expires_at THEN -- whatever the next look was to be
     PERFORM execution_expire(e, a.id, p_now);
     action := 'expired';
+  ELSIF e.phase = 'waiting' AND e.cancel_requested THEN
+    PERFORM execution_finish(e.id, 'CANCELLED', NULL, NULL, NULL, p_now);
+    action := 'cancelled';
   ELSIF e.next_check_at > p_now THEN
     action := 'early';
     next_check_at := e.next_check_at;
@@ -554,6 +604,88 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT count(*) FROM gone;
 $$;
 
+-- What follows once a run has changed: deliveries that nobody was asked to make yet ('deliver'), and
+-- when it has ended the run of the same consumer that waited longest for its turn ('submit').
+CREATE OR REPLACE FUNCTION execution_aftermath(p_execution uuid, p_now timestamptz)
+RETURNS TABLE (what text, ref text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  e executions;
+BEGIN
+  RETURN QUERY SELECT 'deliver', min(d.id)::text FROM deliveries d
+    WHERE d.state = 'waiting' AND d.execution_id = p_execution AND d.attempts = 0
+    GROUP BY d.endpoint_id;
+  SELECT * INTO e FROM executions x WHERE x.id = p_execution;
+  IF e.phase = 'done' AND e.consumer_id IS NOT NULL THEN
+    RETURN QUERY UPDATE executions x SET next_check_at = p_now
+      WHERE x.phase = 'waiting' AND x.id = (
+        SELECT y.id FROM executions y WHERE y.consumer_id = e.consumer_id AND y.throttled
+         ORDER BY y.created_at, y.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+      RETURNING 'submit', x.id::text;
+  END IF;
+END $$;
+
+-- One reader at a time takes a run's stream from RunPod, for ten seconds; true for that one.
+CREATE OR REPLACE FUNCTION run_stream_lease(p_execution uuid, p_holder uuid, p_now timestamptz)
+RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH taken AS (
+    INSERT INTO run_streams AS s (execution_id, holder, leased_until)
+    VALUES (p_execution, p_holder, p_now + interval '10 seconds')
+    ON CONFLICT (execution_id) DO UPDATE
+       SET holder = p_holder, leased_until = p_now + interval '10 seconds'
+     WHERE s.holder = p_holder OR s.leased_until <= p_now
+    RETURNING 1)
+  SELECT EXISTS (SELECT 1 FROM taken);
+$$;
+
+CREATE OR REPLACE FUNCTION run_chunks_add(
+  p_execution uuid, p_attempt int, p_pieces jsonb, p_now timestamptz
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  INSERT INTO run_chunks (execution_id, n, attempt, content, at)
+  SELECT p_execution, (SELECT coalesce(max(c.n), 0) FROM run_chunks c
+                        WHERE c.execution_id = p_execution) + piece.n, p_attempt, piece.content, p_now
+    FROM jsonb_array_elements_text(p_pieces) WITH ORDINALITY AS piece (content, n)
+  ON CONFLICT DO NOTHING;
+$$;
+
+-- A consumer who leaves takes everything that is theirs along but the books: words, keys, webhooks,
+-- inputs and results. Refused (P0409) while a run goes on. Answers the micro-credits given up.
+CREATE OR REPLACE FUNCTION consumer_erase(p_consumer uuid, p_now timestamptz) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  wallet bigint := ledger.account_of('wallet', p_consumer);
+BEGIN
+  PERFORM 1 FROM consumers WHERE id = p_consumer FOR UPDATE;
+  IF EXISTS (SELECT 1 FROM executions WHERE consumer_id = p_consumer AND phase <> 'done') THEN
+    RAISE EXCEPTION 'runs are going on' USING ERRCODE = 'P0409';
+  END IF;
+  UPDATE consumers SET firebase_uid = 'erased:' || id, email = NULL, email_verified = false,
+    name = NULL, avatar_url = NULL, suspended_at = p_now, updated_at = p_now WHERE id = p_consumer;
+  UPDATE api_keys SET revoked_at = coalesce(revoked_at, p_now), name = 'erased'
+   WHERE consumer_id = p_consumer;
+  UPDATE deliveries d SET state = 'dropped', ended_at = p_now FROM webhook_endpoints w
+   WHERE w.id = d.endpoint_id AND w.consumer_id = p_consumer AND d.state = 'waiting';
+  UPDATE webhook_endpoints SET deleted_at = coalesce(deleted_at, p_now), url = 'erased',
+    description = NULL, secret = 'erased', old_secret = NULL WHERE consumer_id = p_consumer;
+  DELETE FROM run_webhook_secrets WHERE consumer_id = p_consumer;
+  DELETE FROM events WHERE consumer_id = p_consumer;
+  UPDATE reports SET details = NULL WHERE consumer_id = p_consumer;
+  DELETE FROM run_chunks WHERE execution_id IN
+    (SELECT id FROM executions WHERE consumer_id = p_consumer);
+  PERFORM set_config('tarsify.erasing', 'on', true);
+  UPDATE executions SET inputs = '{}', payload = '{}',
+    output = CASE WHEN output IS NOT NULL THEN '{"erased": true}'::jsonb END
+   WHERE consumer_id = p_consumer;
+  PERFORM set_config('tarsify.erasing', '', true);
+  RETURN ledger.available(wallet);
+END $$;
+
+CREATE OR REPLACE FUNCTION run_chunks_forget(p_now timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  DELETE FROM run_chunks WHERE at < p_now - interval '1 day';
+  DELETE FROM run_streams WHERE leased_until < p_now - interval '1 day';
+$$;
+
 CREATE OR REPLACE VIEW execution_violation AS
   SELECT 'I6 ended execution with a wrong hold' AS rule, e.id::text AS what, e.price AS difference
     FROM executions e LEFT JOIN ledger.hold h ON h.id = e.id
@@ -592,11 +724,14 @@ REVOKE ALL ON FUNCTION
   execution_retry_or_finish, execution_begin_attempt, execution_lock, execution_submitted,
   execution_rejected, execution_took, execution_observe, execution_alive, execution_hasten,
   execution_cancel, run_refund, execution_expire, executions_expire, execution_tick, execution_cancel_sent,
-  execution_cancels_forget, idempotency_keys_forget
+  execution_cancels_forget, idempotency_keys_forget, execution_aftermath, run_stream_lease,
+  run_chunks_add, run_chunks_forget, consumer_erase
 FROM PUBLIC;
 GRANT SELECT ON execution_violation TO tarsify_app;
 GRANT EXECUTE ON FUNCTION
   execution_start, execution_start_test, execution_begin_attempt, execution_submitted,
   execution_rejected, execution_observe, execution_hasten, execution_cancel, run_refund,
-  executions_expire,  execution_tick, execution_cancel_sent, execution_cancels_forget, idempotency_keys_forget
+  executions_expire, execution_tick, execution_cancel_sent, execution_cancels_forget,
+  idempotency_keys_forget, execution_aftermath, run_stream_lease, run_chunks_add, run_chunks_forget,
+  consumer_erase
 TO tarsify_app;

@@ -99,6 +99,27 @@ _TICK = text("SELECT * FROM execution_tick(:execution, :now)")
 _CANCEL_SENT = text("SELECT execution_cancel_sent(:attempt)")
 _CANCELS_FORGET = text("SELECT execution_cancels_forget(:now)")
 _FORGET_KEYS = text("SELECT idempotency_keys_forget(:now)")
+_FORGET_CHUNKS = text("SELECT run_chunks_forget(:now)")
+_AFTERMATH = text("SELECT what, ref FROM execution_aftermath(:execution, :now)")
+_LEASE = text("SELECT run_stream_lease(:execution, :holder, :now)")
+_ADD_CHUNKS = text("SELECT run_chunks_add(:execution, :attempt, :pieces, :now)")
+_ERASE = text("SELECT consumer_erase(:consumer, :now)")
+_QUEUE = text(
+    "SELECT e.status, e.created_at, e.started_at, "
+    "(SELECT count(*) FROM executions x WHERE x.endpoint_id = e.endpoint_id AND x.phase <> 'done' "
+    "AND x.status IN ('PENDING', 'QUEUED') "
+    "AND (x.created_at, x.id) < (e.created_at, e.id)) AS ahead, "
+    "t.waited_ms, t.ran_ms FROM executions e, LATERAL ("
+    "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY r.delay_ms) AS waited_ms, "
+    "percentile_cont(0.5) WITHIN GROUP (ORDER BY r.execution_ms) AS ran_ms FROM ("
+    "SELECT delay_ms, execution_ms FROM executions WHERE endpoint_id = e.endpoint_id "
+    "AND status = 'COMPLETED' ORDER BY finished_at DESC LIMIT 50) r) t WHERE e.id = :execution"
+)
+_CHUNKS = text(
+    "SELECT n, attempt, content FROM run_chunks WHERE execution_id = :execution AND n > :after "
+    "ORDER BY n LIMIT 500"
+)
+_STREAMS = text("SELECT payload->>'stream' = 'true' FROM executions WHERE id = :execution")
 _REFUND = text("SELECT run_refund(:reference, :execution, :actor, :reason, :now)")
 _VIOLATIONS = text("SELECT rule, what, difference FROM execution_violation ORDER BY rule, what")
 
@@ -241,9 +262,64 @@ def cancel_sent(connection: Connection, attempt_id: uuid.UUID) -> None:
 
 
 def forget(connection: Connection, now: datetime) -> None:
-    """Drops idempotency keys older than a day and cancels that can never be sent."""
+    """Drops keys and streamed text older than a day, and cancels that can never be sent."""
     connection.execute(_FORGET_KEYS, {"now": now})
+    connection.execute(_FORGET_CHUNKS, {"now": now})
     connection.execute(_CANCELS_FORGET, {"now": now})
+
+
+def aftermath(
+    connection: Connection, execution_id: uuid.UUID, now: datetime
+) -> list[tuple[str, str]]:
+    """What follows a run's change: (`deliver`, delivery id) and (`submit`, execution id)."""
+    rows = connection.execute(_AFTERMATH, {"execution": execution_id, "now": now})
+    return [(what, ref) for what, ref in rows]
+
+
+def lease_stream(
+    connection: Connection, execution_id: uuid.UUID, holder: uuid.UUID, now: datetime
+) -> bool:
+    """Whether this reader is the one who takes the run's stream for the next 10 seconds."""
+    parameters = {"execution": execution_id, "holder": holder, "now": now}
+    return bool(connection.scalar(_LEASE, parameters))
+
+
+def add_chunks(
+    connection: Connection,
+    execution_id: uuid.UUID,
+    *,
+    attempt: int,
+    pieces: list[str],
+    now: datetime,
+) -> None:
+    """Keeps pieces of a run's text for everyone who follows it."""
+    parameters = {
+        "execution": execution_id,
+        "attempt": attempt,
+        "pieces": json.dumps(pieces),
+        "now": now,
+    }
+    connection.execute(_ADD_CHUNKS, parameters)
+
+
+def chunks_after(connection: Connection, execution_id: uuid.UUID, after: int) -> list[AnyRow]:
+    """The next pieces: n, attempt, content."""
+    return list(connection.execute(_CHUNKS, {"execution": execution_id, "after": after}))
+
+
+def is_streamed(connection: Connection, execution_id: uuid.UUID) -> bool:
+    """Whether the worker was told to put its text out as it comes."""
+    return bool(connection.scalar(_STREAMS, {"execution": execution_id}))
+
+
+def queue(connection: Connection, execution_id: uuid.UUID) -> AnyRow | None:
+    """What an estimate is made of: runs ahead, and the medians of the endpoint's last 50."""
+    return connection.execute(_QUEUE, {"execution": execution_id}).one_or_none()
+
+
+def erase(connection: Connection, consumer_id: uuid.UUID, now: datetime) -> int:
+    """Takes a consumer's words out of everything; answers the micro-credits given up."""
+    return int(connection.scalar(_ERASE, {"consumer": consumer_id, "now": now}) or 0)
 
 
 def violations(connection: Connection) -> list[AnyRow]:
@@ -403,6 +479,15 @@ def page_of_consumer(
     query = _with_model(select(*_SHOWN, *_MODEL)).where(*mine)
     newest = query.order_by(ExecutionRow.created_at.desc(), ExecutionRow.id.desc())
     return list(session.execute(newest.offset(offset).limit(limit))), total
+
+
+def inputs_of(session: Session, consumer_id: uuid.UUID, *, limit: int) -> dict[uuid.UUID, Any]:
+    """The inputs of a consumer's newest runs."""
+    query = select(ExecutionRow.id, ExecutionRow.inputs).where(
+        ExecutionRow.consumer_id == consumer_id
+    )
+    newest = query.order_by(ExecutionRow.created_at.desc(), ExecutionRow.id.desc())
+    return {row.id: row.inputs for row in session.execute(newest.limit(limit))}
 
 
 def count_of_consumer(session: Session, consumer_id: uuid.UUID) -> int:

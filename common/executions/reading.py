@@ -16,6 +16,7 @@ from common.executions.queries import AnyRow
 from common.executions.schemas import (
     Execution,
     ExecutionSummary,
+    Queue,
     RunBaseModel,
     RunModel,
     RunsQuery,
@@ -60,10 +61,13 @@ def execution_row(
     return row
 
 
-def shown(row: AnyRow, sign: Sign) -> Execution:
+def shown(row: AnyRow, sign: Sign, queue: Queue | None = None) -> Execution:
     """A run as its consumer sees it; signing may ask the network, so no session is open."""
     return Execution(
-        **_summary(row), input_payload=row.inputs, output_payload=_output(row.output, sign)
+        **_summary(row),
+        input_payload=row.inputs,
+        output_payload=_output(row.output, sign),
+        queue=queue,
     )
 
 
@@ -109,6 +113,11 @@ def list_of(session: Session, consumer_id: uuid.UUID, query: RunsQuery) -> Page[
         session, consumer_id, status=query.status, offset=query.offset, limit=query.limit
     )
     return Page([ExecutionSummary(**_summary(row)) for row in rows], total, query)
+
+
+def inputs_of(session: Session, consumer_id: uuid.UUID) -> dict[uuid.UUID, Any]:
+    """What a consumer sent with the newest 10,000 runs."""
+    return queries.inputs_of(session, consumer_id, limit=10_000)
 
 
 def run_count(session: Session, consumer_id: uuid.UUID) -> int:

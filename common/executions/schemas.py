@@ -6,14 +6,16 @@ from typing import Any, Literal
 from pydantic import Field
 
 from common.http import In, JsonObject, Out, Paging, Timestamp
+from common.webhooks.schemas import RunWebhook
 
 Status = Literal["PENDING", "QUEUED", "RUNNING", "COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"]
 
 
 class RunIn(In):
-    """A run's inputs, checked against the model's own schema."""
+    """A run's inputs, checked against the model's own schema, and whom to tell of it."""
 
-    inputs: JsonObject = Field(default_factory=dict)
+    inputs: JsonObject = Field(default_factory=dict, examples=[{"prompt": "a lighthouse"}])
+    webhook: RunWebhook | None = None
 
 
 class RunBySlugIn(RunIn):
@@ -33,8 +35,17 @@ class TestRunIn(In):
         return self.inputs if self.inputs is not None else self.input or {}
 
 
+class Queue(Out):
+    """Where a run stands: its place among those that wait for the same GPUs, from 1 on; null while
+    it is worked on. The estimate is until its end, by what the last runs took.
+    """
+
+    position: int | None
+    estimated_seconds: int | None
+
+
 class RunStarted(Out):
-    """The answer to a start."""
+    """The answer to a start. `run` is there if the caller asked to wait for the end."""
 
     execution_id: uuid.UUID
     status: Status
@@ -42,6 +53,7 @@ class RunStarted(Out):
     estimated_seconds: int
     credits_charged: int
     remaining_credits: int
+    run: "Execution | None"
 
 
 class Billing(Out):
@@ -162,10 +174,11 @@ class ExecutionSummary(Out):
 
 
 class Execution(ExecutionSummary):
-    """A run with what its consumer sent and got."""
+    """A run with what its consumer sent and got; `queue` until it has ended."""
 
     input_payload: JsonObject
     output_payload: Any
+    queue: Queue | None
 
 
 class RunStatus(Out):

@@ -6,6 +6,7 @@ import math
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,31 +17,51 @@ from common.catalog.service import Runnable, runnable
 from common.credits.service import MICRO_CREDITS, split, whole_credits
 from common.db import detail, sqlstate
 from common.errors import (
+    AccountSuspended,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidInputs,
+    KeyEnded,
     ModelChanged,
+    SpendLimitReached,
     TestQuotaUsed,
     WalletFrozen,
 )
 from common.executions import queries
+from common.executions.alarms import set_alarm
+from common.executions.attaching import attached
 from common.executions.queries import Started
 from common.executions.tools import Tools
 from common.kept import Kept
+from common.moderation.service import check_inputs
 from common.tracing import step
+from common.webhooks import service as webhooks
+from common.webhooks.schemas import RunWebhook
 
 log = logs.Log("executions")
 _offered = Kept[Runnable](2000)
 
 
-def start_offered(
-    tools: Tools,
-    slug: str,
-    *,
-    consumer_id: uuid.UUID,
-    inputs: dict[str, Any],
-    idempotency_key: str | None,
-) -> tuple[Runnable, Started]:
+@dataclass(frozen=True)
+class Wish:
+    """A start as its consumer wants it. `cancel_after_s`: seconds from now; None: never."""
+
+    consumer_id: uuid.UUID
+    inputs: dict[str, Any]
+    idempotency_key: str | None = None
+    api_key: uuid.UUID | None = None
+    cancel_after_s: int | None = None
+    webhook: RunWebhook | None = None
+
+    @property
+    def fingerprint(self) -> list[Any]:
+        """What a repeat under the same key must not change."""
+        told = self.webhook.model_dump(mode="json") if self.webhook else None
+        extras = [self.cancel_after_s, told]
+        return [self.inputs, *(extras if any(extras) else [])]
+
+
+def start_offered(tools: Tools, slug: str, wish: Wish) -> tuple[Runnable, Started]:
     """Starts a published model as it was a moment ago; if it has changed since, as it is now.
 
     The database compares the version, so nobody pays a price that is not asked any more.
@@ -51,9 +72,7 @@ def start_offered(
         model = _offered.get(
             slug, lambda: _offer(tools, slug), seconds=tools.settings.catalogue_seconds
         )
-        return model, start(
-            tools, model, consumer_id=consumer_id, inputs=inputs, idempotency_key=idempotency_key
-        )
+        return model, start(tools, model, wish)
 
     try:
         return started()
@@ -67,40 +86,65 @@ def _offer(tools: Tools, slug: str) -> Runnable:
         return runnable(connection, slug)
 
 
-def start(
-    tools: Tools,
-    model: Runnable,
-    *,
-    consumer_id: uuid.UUID,
-    inputs: dict[str, Any],
-    idempotency_key: str | None,
-) -> Started:
+def start(tools: Tools, model: Runnable, wish: Wish) -> Started:
     """Checks the inputs, then holds the price and writes the execution in one transaction.
 
-    Raises InvalidInputs, InsufficientCredits (with `required` and `available` credits),
-    IdempotencyKeyReused, ModelChanged, WalletFrozen.
+    Raises InvalidInputs, InputsRefused, InsufficientCredits (with `required` and `available`
+    credits), IdempotencyKeyReused, ModelChanged, WalletFrozen, SpendLimitReached, KeyEnded,
+    AccountSuspended.
     """
-    payload = model.form.payload(inputs)
+    payload = model.form.payload(wish.inputs)
+    check_inputs(tools, model, wish.consumer_id, wish.inputs)
+    payload = attached(tools, model, wish, payload)
     share = split(model.price_credits, tools.settings.platform_fee_bps)
-    new = _terms(model, kind="RUN", inputs=inputs, payload=payload) | {
-        "consumer_id": str(consumer_id),
+    now = tools.clock.now()
+    new = _terms(model, kind="RUN", inputs=wish.inputs, payload=payload) | {
+        "consumer_id": str(wish.consumer_id),
         "version_id": str(model.version_id),
         "price": share.price,
         "fee": share.fee,
+        "api_key_id": str(wish.api_key) if wish.api_key else None,
+        "cancel_at": _cancel_at(wish, now),
+        "webhook": _webhook(tools, wish),
     }
     with step(tools.traces, "start") as traced, _refusals(share.price):
         with tools.db.step() as connection:
             started = queries.start(
                 connection,
                 new,
-                key=idempotency_key,
-                request_hash=_hash(str(model.model_id), inputs),
-                now=tools.clock.now(),
+                key=wish.idempotency_key,
+                request_hash=_hash(str(model.model_id), *wish.fingerprint),
+                now=now,
             )
         if started.outcome == "started":  # a repeated click is no second start
             traced.of(started.execution_id)
     log.info("execution started", executionId=started.execution_id, outcome=started.outcome)
+    if started.outcome == "started" and wish.cancel_after_s is not None:
+        set_alarm(
+            tools, "/timeout", started.execution_id, now + timedelta(seconds=wish.cancel_after_s)
+        )
     return started
+
+
+def _cancel_at(wish: Wish, now: datetime) -> str | None:
+    if wish.cancel_after_s is None:
+        return None
+    return (now + timedelta(seconds=wish.cancel_after_s)).isoformat()
+
+
+def _webhook(tools: Tools, wish: Wish) -> dict[str, Any] | None:
+    """The run's own webhook, its address checked; raises InvalidRequest."""
+    if wish.webhook is None:
+        return None
+    webhooks.check_url(tools, wish.webhook.url)
+    with tools.db.transaction() as session:
+        secret = webhooks.run_secret(session, wish.consumer_id, tools.clock.now())
+    return {
+        "id": str(uuid.uuid4()),
+        "url": wish.webhook.url,
+        "eventTypes": sorted(set(wish.webhook.event_types)),
+        "secret": secret,
+    }
 
 
 def start_test(tools: Tools, model: Runnable, *, inputs: dict[str, Any]) -> Started:
@@ -177,6 +221,12 @@ def _refusals(price: int) -> Iterator[None]:
                     required=required,
                     available=available,
                 ) from None
+            case "P0401":
+                raise KeyEnded from None
+            case "P0406":
+                raise AccountSuspended from None
+            case "P0430":
+                raise _over_limit(detail(error)) from None
             case "P0403":
                 why = detail(error)
                 raise WalletFrozen(f"Your wallet is frozen. {why}".strip(), reason=why) from None
@@ -185,3 +235,14 @@ def _refusals(price: int) -> Iterator[None]:
             case "P0422":
                 raise IdempotencyKeyReused from None
         raise
+
+
+def _over_limit(told: str) -> SpendLimitReached:
+    limit, spent, period = told.split()
+    limit_credits, spent_credits = whole_credits(int(limit)), whole_credits(int(spent))
+    return SpendLimitReached(
+        f"This API key may spend {limit_credits} credits a {period} and has spent {spent_credits}.",
+        limitCredits=limit_credits,
+        spentCredits=spent_credits,
+        period=period,
+    )

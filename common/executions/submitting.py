@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from common import logs
 from common.executions import queries
-from common.executions.alarms import set_alarm
+from common.executions.alarms import follow, set_alarm
 from common.executions.queries import Begun
 from common.executions.tools import Tools
 from common.gateways.runpod import Refusal, SubmitRefused, SubmitUnknown
@@ -94,6 +94,8 @@ def _refused(
     log.warning("submit refused", attemptId=attempt_id, kind=refusal.kind, effect=effect)
     if effect == "retry":
         set_alarm(tools, "/submit", execution_id, tools.clock.now() + timedelta(seconds=20))
+    elif effect in {"failed", "cancelled"}:
+        follow(tools, execution_id)
     return effect
 
 

@@ -40,6 +40,24 @@ class ExecutionRow(Table):
             "created_at",
             postgresql_where=text("kind = 'TEST'"),
         ),
+        Index(
+            "executions_going",
+            "consumer_id",
+            postgresql_where=text("phase IN ('submitting', 'watching')"),
+        ),
+        Index(
+            "executions_throttled",
+            "consumer_id",
+            "created_at",
+            "id",
+            postgresql_where=text("throttled"),
+        ),
+        Index(
+            "executions_measured",
+            "endpoint_id",
+            text("finished_at DESC"),
+            postgresql_where=text("status = 'COMPLETED'"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -82,6 +100,10 @@ class ExecutionRow(Table):
     # What the GPU cost us, estimated: its price when the run started, and for how long it ran.
     gpu_micro_usd_per_second: Mapped[int | None] = mapped_column(BigInteger)
     gpu_micro_usd: Mapped[int | None] = mapped_column(BigInteger)
+    api_key_id: Mapped[uuid.UUID | None]  # with which it was started
+    cancel_at: Mapped[datetime | None] = mapped_column(Moment)  # by its consumer's Cancel-After
+    # It waits since its consumer has as many runs going as there may be.
+    throttled: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class AttemptRow(Table):
@@ -149,3 +171,25 @@ class IdempotencyKeyRow(Table):
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     execution_id: Mapped[uuid.UUID]
     created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class ChunkRow(Table):
+    """A piece of a run's text, in the order in which it came."""
+
+    __tablename__ = "run_chunks"
+
+    execution_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    content: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
+class StreamRow(Table):
+    """Who takes a run's stream from RunPod at present."""
+
+    __tablename__ = "run_streams"
+
+    execution_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    holder: Mapped[uuid.UUID]
+    leased_until: Mapped[datetime] = mapped_column(Moment)

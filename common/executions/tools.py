@@ -36,6 +36,9 @@ class Tools(Protocol):
     def storage(self) -> "Storage": ...
 
     @property
+    def upload_storage(self) -> "Storage": ...
+
+    @property
     def outbound(self) -> "Outbound": ...
 
     @property

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from common import logs
 from common.executions import queries
-from common.executions.alarms import set_alarm
+from common.executions.alarms import follow, set_alarm
 from common.executions.queries import AttemptContext, Observed
 from common.executions.results import NO_GPU, Verdict, judge, must_be_fetched
 from common.executions.submitting import submit, token_hash
@@ -66,6 +66,7 @@ def watch(tools: Tools, execution_id: uuid.UUID) -> str:
         set_alarm(tools, "/poll", execution_id, tick.next_check_at)
     elif tick.action != "none":
         send_cancels(tools, execution_id)
+        follow(tools, execution_id)
     return tick.action
 
 
@@ -174,6 +175,9 @@ def _apply(
     if seen.effect == "timed_out" and verdict.details.get("code") == NO_GPU.code:
         _say_why_queued(tools, attempt)
     _follow_up(tools, attempt, seen, source)
+    begun = seen.effect == "alive" and verdict.seen == "RUNNING" and attempt.started_at is None
+    if begun or seen.effect in ENDS:
+        follow(tools, attempt.execution_id)
     return seen
 
 

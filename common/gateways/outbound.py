@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +69,14 @@ class Fetched:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What a server said to what it was sent; `retry_after` in seconds, if it said so."""
+
+    status: int
+    retry_after: int | None
+
+
+@dataclass(frozen=True)
 class _Target:
     scheme: str
     host: str
@@ -103,12 +111,46 @@ class Outbound:
         """
         assert_no_session()
         target = self._target(url)
+        with self._exchange(target, timeout_s) as connection:
+            return _get(connection, target, max_bytes=max_bytes)
+
+    def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], timeout_s: float
+    ) -> Answered:
+        """POST under the same rules; of the answer only the status and Retry-After are read.
+
+        A redirect is an answer like any other and is not followed. Raises ForbiddenTarget or
+        NoAnswer.
+        """
+        assert_no_session()
+        target = self._target(url)
+        with self._exchange(target, timeout_s) as connection:
+            sent = {"User-Agent": "Tarsify", "Connection": "close", **headers}
+            connection.request("POST", target.path, body=body, headers=sent)
+            answer = connection.getresponse()
+            return Answered(answer.status, _seconds(answer.headers.get("Retry-After")))
+
+    def check(self, url: str) -> None:
+        """Whether the URL may be followed, by what its name stands for now.
+
+        Raises ForbiddenTarget; or NoAnswer where the name stands for nothing.
+        """
+        assert_no_session()
+        target = self._target(url)
+        try:
+            self._checked(target)
+        except (OSError, ValueError):
+            raise NoAnswer("there is no such host") from None
+
+    @contextmanager
+    def _exchange(self, target: _Target, timeout_s: float) -> Iterator["_PinnedConnection"]:
+        """A connection for one request and its answer, within the time."""
         started = time.monotonic()
         try:
             connection = self._connected(target)
             with _bounded(connection, timeout_s - (time.monotonic() - started)):
                 connection.secure()
-                return _get(connection, target, max_bytes=max_bytes)
+                yield connection
         except ssl.SSLCertVerificationError:
             raise ForbiddenTarget("not the server that it claims to be") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -134,16 +176,20 @@ class Outbound:
         return _Target(scheme, host, port, path, trusted)
 
     def _connected(self, target: _Target) -> "_PinnedConnection":
-        """A connection to a checked address. One bad address condemns the name."""
-        addresses = self._resolve(target.host, target.port)
-        if not target.trusted and not all(is_public(address) for address in addresses):
-            raise ForbiddenTarget("not a public address")
-        for address in addresses[:4]:
+        """A connection to a checked address."""
+        for address in self._checked(target)[:4]:
             connection = _PinnedConnection(target, address, self._tls)
             with suppress(OSError):
                 connection.connect()
                 return connection
         raise NoAnswer("no connection")
+
+    def _checked(self, target: _Target) -> list[str]:
+        """The addresses behind a name. One bad address condemns the name."""
+        addresses = self._resolve(target.host, target.port)
+        if not target.trusted and not all(is_public(address) for address in addresses):
+            raise ForbiddenTarget("not a public address")
+        return addresses
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -235,3 +281,9 @@ def _addresses(host: str, port: int) -> list[str]:
 def _origin(origin: str) -> tuple[str, str, int]:
     parts = urlsplit(origin)
     return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
+def _seconds(retry_after: str | None) -> int | None:
+    """The header in seconds; a date in it is not read."""
+    told = (retry_after or "").strip()
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 8 else None

@@ -152,6 +152,24 @@ class RunPod:
         status, _ = self._ask("POST", endpoint_id, f"cancel/{job_id}", accept_rejection=True)
         return status != 404
 
+    def stream(self, endpoint_id: str, job_id: str, *, wait_ms: int) -> tuple[bool, list[Any]]:
+        """What a job has put out since the last call: each piece is had once (runpod.md 1.1).
+
+        Waits so long for a first piece, at least 1,000 ms. Answers whether the job still goes on,
+        and the pieces. Not repeated, since a repeat would lose some. Raises RunPodUnavailable.
+        """
+        assert_no_session()
+        if not (_NAME.fullmatch(job_id) and _NAME.fullmatch(endpoint_id)):
+            raise RunPodUnavailable(Trouble.UNKNOWN_ENDPOINT)
+        status, answer = self._ask_once(
+            "GET", f"{endpoint_id}/stream/{job_id}?wait={wait_ms}", False
+        )
+        if status == 404 or not isinstance(answer, dict):
+            return False, []
+        pieces = answer.get("stream")
+        told = [each.get("output") for each in pieces or [] if isinstance(each, dict)]
+        return answer.get("status") in {"IN_QUEUE", "IN_PROGRESS", "RUNNING"}, told
+
     def health(self, endpoint_id: str) -> EndpointHealth:
         """The endpoint's queue and workers. Raises RunPodUnavailable."""
         status, answer = self._ask("GET", endpoint_id, "health")
@@ -200,7 +218,7 @@ class RunPod:
 
         response = self._connections().urlopen(
             method,
-            f"{self._path}/{quote(path)}",
+            f"{self._path}/{quote(path, safe='/?=')}",
             body=body,
             headers=self._headers,
             timeout=Timeout(connect=self._connect_timeout_s, read=timeout_s),

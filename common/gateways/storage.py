@@ -23,7 +23,7 @@ class StorageUnavailable(GatewayError):
 
 
 class Storage:
-    """One client per process, built on first use; the bucket is OUTPUT_BUCKET.
+    """One client per process, built on first use; the bucket is OUTPUT_BUCKET unless one is given.
 
     Each call is repeated on passing trouble for `patience_s` at most: a callback has 10 s to answer
     (runpod.md 2.4), and whoever gives up is called again. `answer_s` is how long a storage that
@@ -31,9 +31,15 @@ class Storage:
     """
 
     def __init__(
-        self, settings: Settings, *, patience_s: float = 6.0, answer_s: float = 10.0
+        self,
+        settings: Settings,
+        *,
+        bucket: str | None = None,
+        patience_s: float = 6.0,
+        answer_s: float = 10.0,
     ) -> None:
         self._settings = settings
+        self._bucket = bucket or settings.output_bucket
         self._patience_s = patience_s
         self._timeout = (CONNECT_TIMEOUT_S, answer_s)
 
@@ -89,6 +95,26 @@ class Storage:
             )
         return url
 
+    def signed_upload(
+        self, name: str, *, content_type: str, most_bytes: int, ttl_s: int
+    ) -> tuple[str, dict[str, str]]:
+        """A V4 signed PUT URL and the headers that must come with it: of this type and size only.
+
+        Raises StorageUnavailable.
+        """
+        sized = {"x-goog-content-length-range": f"1,{most_bytes}"}
+        with _translated():
+            url: str = self._blob(name).generate_signed_url(
+                version="v4",
+                method="PUT",
+                expiration=timedelta(seconds=ttl_s),
+                content_type=content_type,
+                headers=sized,
+                api_access_endpoint=self._settings.storage_emulator_host or None,
+                **self._signer(),
+            )
+        return url, {"Content-Type": content_type, **sized}
+
     def _signer(self) -> dict[str, Any]:
         """A key file signs here; without one, IAM signs for the function's service account."""
         credentials = self._credentials
@@ -112,7 +138,7 @@ class Storage:
 
     def _blob(self, name: str) -> Any:
         assert_no_session()
-        return self._client.bucket(self._settings.output_bucket).blob(name)
+        return self._client.bucket(self._bucket).blob(name)
 
     @cached_property
     def _client(self) -> Any:

@@ -13,7 +13,7 @@ from common.settings import Settings
 
 DEADLINE_SECONDS = 10.0
 # A queue each, by the route that a wake-up calls: a crowd of polls keeps no start waiting.
-KINDS = ("submit", "poll", "timeout")
+KINDS = ("submit", "poll", "timeout", "deliver")
 
 
 class TaskNotCreated(GatewayError):

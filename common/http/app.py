@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import flask
@@ -16,13 +17,31 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from common import logs
-from common.errors import BadRequest, RouteNotFound, TarsifyError, Unexpected
+from common.errors import (
+    BadRequest,
+    IdempotencyKeyReused,
+    RequestInFlight,
+    RouteNotFound,
+    TarsifyError,
+    TooManyRequests,
+    Unauthorized,
+    Unexpected,
+)
 from common.http import cors, parsing
-from common.http.call import Call, Raw
+from common.http.call import Call, Raw, Reply
 from common.http.failures import failure_of
+from common.http.gate import Gate, Tier, fingerprint
 from common.http.openapi import document
-from common.http.responses import SECURITY_HEADERS, render, render_error
-from common.http.routes import JSON_BODY_BYTES, Guard, Header, Link, Route, RouteTable
+from common.http.responses import JSON, SECURITY_HEADERS, render, render_error
+from common.http.routes import (
+    IDEMPOTENCY_KEY,
+    JSON_BODY_BYTES,
+    Guard,
+    Header,
+    Link,
+    Route,
+    RouteTable,
+)
 from common.needs import require
 from common.settings import Settings
 
@@ -43,10 +62,11 @@ class App:
         prefixes: tuple[str, ...],
         settings: Callable[[], Settings],
         needs: tuple[str, ...] = (),
+        gate: Callable[[], Gate] | None = None,
     ) -> None:
         self.name, self.title, self.prefixes, self.needs = name, title, prefixes, needs
         self.table = RouteTable()
-        self._settings = settings
+        self._settings, self._gate = settings, gate
         require(settings(), needs)  # a wrong configuration ends the process, not its first request
         self._add_document()
         self._take_over_error_pages()
@@ -67,8 +87,27 @@ class App:
         headers: tuple[str, ...] = (),
         links: tuple[Link, ...] = (),
         aliases: tuple[str, ...] = (),
+        tier: Tier | None = None,
+        unlimited: bool = False,
+        media: str = "application/json",
+        also: tuple[int, ...] = (),
+        example: dict[str, Any] | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Registers a handler; its docstring's first line is the operation's summary."""
+        """Registers a handler; its docstring's first line is the operation's summary.
+
+        A POST of someone signed in is remembered under its Idempotency-Key, unless the route takes
+        the key itself. `example` fills the path's parameters and the query in the document.
+        """
+        gated = self._gate is not None and not unlimited
+        remembers = (
+            gated and method == "POST" and guard is not None and IDEMPOTENCY_KEY not in takes
+        )
+        if remembers:
+            takes = (*takes, IDEMPOTENCY_KEY)
+            errors = (*errors, IdempotencyKeyReused, RequestInFlight)
+        if gated:
+            tier = tier or ("public" if guard is None else "read" if method == "GET" else "write")
+            errors = (*errors, TooManyRequests)
 
         def register(handler: Handler) -> Handler:
             summary = (handler.__doc__ or handler.__name__).strip().splitlines()[0]
@@ -90,6 +129,11 @@ class App:
                         headers=headers,
                         links=links,
                         hidden=index > 0,
+                        tier=tier if gated else None,
+                        remembers=remembers,
+                        media=media,
+                        also=also,
+                        example=example or {},
                     )
                 )
             return handler
@@ -122,23 +166,26 @@ class App:
     def _answer(self, request: Request, request_id: str, settings: Settings) -> Response:
         if cors.is_preflight(request):
             return cors.preflight(request, settings.cors_origins)
+        call: Call[Any, Any, Any] = Call(request, request_id, {}, None, None, None)
         try:
-            route, path = self.table.match(request.method, self._own_path(request.path))
+            route, call.path = self.table.match(request.method, self._own_path(request.path))
             logs.add_to_log(route=route.path)  # the pattern: a path may carry a secret
-            return render(self._handle(route, path, request, request_id), route.status)
+            response = self._handle(route, call)
         except TarsifyError as error:
             if error.status >= 500:
                 log.error("request failed", exception=error)
-            return render_error(error, request_id)
+            response = render_error(error, request_id)
         except Exception as error:  # the last line of defence: nothing internal may leak
             log.error("unexpected error", exception=error)
-            return render_error(failure_of(error), request_id)
+            response = render_error(failure_of(error), request_id)
+        if call.allowance is not None:
+            response.headers.extend(call.allowance.headers)
+        return response
 
-    def _handle(self, route: Route, path: dict[str, str], request: Request, request_id: str) -> Any:
+    def _handle(self, route: Route, call: Call[Any, Any, Any]) -> Response:
         """Signed in first, then parsed: a stranger learns nothing about our schemas."""
-        call: Call[Any, Any, Any] = Call(request, request_id, path, None, None, None)
-        if route.guard is not None:
-            call.principal = route.guard(call)
+        self._let_in(route, call)
+        request = call.request
         for header in route.takes:
             parsing.check_header(header, request)
         if route.query is not None:
@@ -146,7 +193,61 @@ class App:
         if route.body is not None:
             given = parsing.read_json(request, route.body_limit)
             call.body = parsing.parse_body(route.body, given)
-        return route.handler(call)
+        if route.remembers and call.owner is not None and call.idempotency_key is not None:
+            return self._once(route, call, call.owner, call.idempotency_key)
+        return render(route.handler(call), route.status)
+
+    def _let_in(self, route: Route, call: Call[Any, Any, Any]) -> None:
+        """Who calls, and whether not too often. Raises what the guard does, or TooManyRequests."""
+        address = self._address(call.request)
+        try:
+            if route.guard is not None:
+                call.principal = route.guard(call)
+        except Unauthorized:
+            if route.tier is not None:  # whoever guesses is told less and less often
+                self._admit("refused", call, address)
+                call.allowance = None
+            raise
+        if route.tier is not None:
+            self._admit(route.tier, call, call.owner or address)
+
+    def _admit(self, tier: Tier, call: Call[Any, Any, Any], caller: str) -> None:
+        if self._gate is None:
+            return
+        call.allowance = self._gate().admit(tier, caller)
+        if call.allowance is not None and not call.allowance.allowed:
+            raise TooManyRequests(retryAfterSeconds=call.allowance.retry_after)
+
+    def _once(self, route: Route, call: Call[Any, Any, Any], owner: str, key: str) -> Response:
+        """Does it unless it was done under this key; then answers what was answered.
+
+        What is refused has changed nothing and may be asked for again under the same key. A failure
+        of ours leaves the key locked for a while, since something may have been done.
+        """
+        assert self._gate is not None
+        gate, body = self._gate(), call.body.model_dump(mode="json") if call.body else None
+        mark = fingerprint(call.request.method, self._own_path(call.request.path), body)
+        earlier = gate.begin(owner, key, mark)
+        if earlier is not None:
+            headers = {"Idempotency-Replayed": "true"}
+            return Response(earlier.answer, earlier.status, headers, content_type=JSON)
+        try:
+            answer = route.handler(call)
+        except TarsifyError as error:
+            if error.status < 500:
+                gate.abandon(owner, key)
+            raise
+        response = kept = render(answer, route.status)
+        if isinstance(answer, Reply) and answer.kept is not None:
+            kept = render(replace(answer, data=answer.kept), route.status)
+        gate.finish(owner, key, kept.status_code, kept.get_data(as_text=True))
+        return response
+
+    def _address(self, request: Request) -> str:
+        """The client's, as the platform's own proxies wrote it: what stands before is hearsay."""
+        hops = self._settings().forwarded_hops
+        told = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+        return told[-1 - hops] if len(told) > hops else request.remote_addr or ""
 
     def _own_path(self, path: str) -> str:
         """The path without the front door's prefix: a function answers on both."""

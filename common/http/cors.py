@@ -3,8 +3,14 @@
 from werkzeug.wrappers import Request, Response
 
 _METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-_ALLOWED = "Content-Type, Authorization, X-Request-ID, Idempotency-Key, Prefer"
-_EXPOSED = "X-Request-ID, Location, Retry-After, Idempotency-Replayed, RateLimit, RateLimit-Policy"
+_ALLOWED = (
+    "Content-Type, Authorization, X-Request-ID, Idempotency-Key, Prefer, Cancel-After, "
+    "Last-Event-ID"
+)
+_EXPOSED = (
+    "X-Request-ID, Location, Retry-After, Idempotency-Replayed, Preference-Applied, RateLimit, "
+    "RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+)
 
 
 def is_preflight(request: Request) -> bool:

@@ -57,17 +57,19 @@ class Readiness(Health):
 def add_health(app: App, parts: Callable[[], Parts]) -> None:
     """Adds /health, /health/live and /health/ready to a function."""
 
-    @app.route("GET", "/health", guard=None, out=Health)
+    @app.route("GET", "/health", guard=None, out=Health, unlimited=True)
     def health(_call: Call[None, None, None]) -> Health:
         """Answers while the process runs."""
         return Health(**_facts(app, parts()), status="healthy")
 
-    @app.route("GET", "/health/live", guard=None, out=Health)
+    @app.route("GET", "/health/live", guard=None, out=Health, unlimited=True)
     def live(_call: Call[None, None, None]) -> Health:
         """Answers while the process runs."""
         return Health(**_facts(app, parts()), status="alive")
 
-    @app.route("GET", "/health/ready", guard=None, out=Readiness, errors=(NotReady,))
+    @app.route(
+        "GET", "/health/ready", guard=None, out=Readiness, errors=(NotReady,), unlimited=True
+    )
     def ready(_call: Call[None, None, None]) -> Readiness:
         """Asks the database before it answers."""
         return Readiness(

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from common.errors import (
     BodyTooLarge,
     InvalidRequest,
+    KeyNotAllowed,
     MalformedBody,
     TarsifyError,
     Unauthorized,
@@ -70,7 +71,12 @@ def document(app: "App") -> dict[str, Any]:
         "components": {
             "schemas": {**schemas, "Error": _ERROR},
             "securitySchemes": {
-                "idToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                "idToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key (tsf_live_...) that has the scope named.",
+                },
             },
         },
     }
@@ -102,7 +108,8 @@ def _operation(route: "Route") -> dict[str, Any]:
         "responses": _responses(route),
     }
     if route.guard is not None:
-        operation["security"] = [{"idToken": []}]
+        scope = getattr(route.guard, "scope", None)
+        operation["security"] = [{"idToken": []}, *([{"apiKey": [scope]}] if scope else [])]
     if route.body is not None:
         operation["requestBody"] = {
             "required": any(f.is_required() for f in route.body.model_fields.values()),
@@ -128,7 +135,12 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
             "in": "header",
             "required": False,
             "description": header.description,
-            "schema": {"type": "string", "minLength": 1, "maxLength": header.longest},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": header.longest,
+                **({"pattern": f"^{header.pattern}$"} if header.pattern else {}),
+            },
         }
         for header in route.takes
     ]
@@ -163,10 +175,12 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _responses(route: "Route") -> dict[str, Any]:
-    answers = {str(route.status): _success(route)}
+    answers = {str(status): _success(route) for status in (route.status, *route.also)}
     errors: list[type[TarsifyError]] = [Unexpected, Unavailable, *route.errors]
     if route.guard is not None:
         errors.append(Unauthorized)
+        if hasattr(route.guard, "scope"):
+            errors.append(KeyNotAllowed)
     if route.body is not None:
         errors += [InvalidRequest, MalformedBody, BodyTooLarge, UnsupportedMediaType]
     if route.query is not None or route.takes or "<" in route.path:
@@ -175,13 +189,16 @@ def _responses(route: "Route") -> dict[str, Any]:
         entry = answers.setdefault(str(error.status), _failure())
         entry["description"] = f"{entry['description']} {error.code()}".strip()
         entry["headers"] |= _headers(*error().headers)
-    answers[str(route.status)]["headers"] = _headers("X-Request-ID", *route.headers)
+    for status in (route.status, *route.also):
+        answers[str(status)]["headers"] = _headers("X-Request-ID", *route.headers)
     return dict(sorted(answers.items()))
 
 
 def _success(route: "Route") -> dict[str, Any]:
     if route.status == 204:
         return {"description": "Done; no body."}
+    if route.media != "application/json":
+        return {"description": "Success.", "content": {route.media: {"schema": {"type": "string"}}}}
     schema: dict[str, Any] = {
         "type": "object",
         "required": ["success", "data"],

@@ -1,6 +1,6 @@
 """Pages of a list, in the form that existing clients read (contract K3)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -41,3 +41,14 @@ class Page(Generic[Item]):
             "totalPages": pages,
             "pages": pages,
         }
+
+
+def everything(read: Callable[[Paging], Page[Item]], *, most: int = 10_000) -> list[Item]:
+    """All items of a list, read page by page; of a longer one the first `most`."""
+    items: list[Item] = []
+    for number in range(1, most // 100 + 1):
+        page = read(Paging(page=number, limit=100))
+        items += page.items
+        if len(items) >= page.total or not page.items:
+            break
+    return items

@@ -94,6 +94,8 @@ def check_header(header: Header, request: Request) -> None:
     value = request.headers.get(header.name)
     if value is not None and not 1 <= len(value) <= header.longest:
         raise InvalidRequest(f"{header.name} must have 1 to {header.longest} characters.")
+    if value is not None and header.pattern and not re.fullmatch(header.pattern, value):
+        raise InvalidRequest(f"{header.name} does not have the right form. {header.description}.")
 
 
 def _parse(model: type[BaseModel], value: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from common.errors import TarsifyError
-from common.http.call import Raw, Rendered, Reply
+from common.http.call import Raw, Rendered, Reply, Stream
 from common.http.paging import Page
 
 JSON = "application/json; charset=utf-8"
@@ -27,6 +27,8 @@ def render(answer: Any, status: int) -> Response:
     """A handler's answer as a response. None is 204 with no body."""
     if answer is None:
         return Response(status=204)
+    if isinstance(answer, Stream):
+        return Response(answer.chunks, status=status, content_type=answer.content_type)
     if isinstance(answer, Raw):
         return _json(_dump(answer.data), status, {})
     if isinstance(answer, Reply):

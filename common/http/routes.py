@@ -11,6 +11,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.routing.map import MapAdapter
 
 from common.errors import MethodNotAllowed, RouteNotFound, TarsifyError
+from common.http.gate import Tier
 
 Guard = Callable[[Any], Any]
 JSON_BODY_BYTES = 1024 * 1024
@@ -30,11 +31,12 @@ class Link:
 
 @dataclass(frozen=True)
 class Header:
-    """A header that a request may carry, with how long it may be."""
+    """A header that a request may carry, with how long it may be and an expression for it."""
 
     name: str
     description: str
     longest: int
+    pattern: str | None = None
 
 
 IDEMPOTENCY_KEY = Header(
@@ -63,6 +65,11 @@ class Route:
     headers: tuple[str, ...] = ()  # of every success, beside those of every answer
     links: tuple[Link, ...] = ()
     hidden: bool = False
+    tier: Tier | None = None  # None is limited by nothing
+    remembers: bool = False  # whether the answer is kept for a repeat under the same key
+    media: str = "application/json"
+    also: tuple[int, ...] = ()  # other statuses of a success
+    example: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass

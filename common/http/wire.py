@@ -101,3 +101,9 @@ class Out(BaseModel):
         ser_json_inf_nan="null",
         defer_build=True,
     )
+
+
+def plain(shown: Out) -> JsonObject:
+    """An answer as the JSON that goes over the wire."""
+    told: JsonObject = shown.model_dump(mode="json", by_alias=True)
+    return told

@@ -14,6 +14,7 @@ from common.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     PaymentsUnavailable,
+    PurchaseLimitReached,
     PurchaseNotFound,
 )
 from common.gateways.stripe_reports import StripeRefused, StripeUnavailable
@@ -91,8 +92,8 @@ def buy(
 ) -> PurchaseOpened:
     """Opens an order and a page to pay it on; the same key is the same order.
 
-    Raises InvalidRequest, IdempotencyKeyReused or PaymentsUnavailable; the order then waits for
-    the next try with the same key, and ends by itself.
+    Raises InvalidRequest, IdempotencyKeyReused, PurchaseLimitReached or PaymentsUnavailable; the
+    order then waits for the next try with the same key, and ends by itself.
     """
     return_url = _return_url(tools.settings, order.return_url)
     if not tools.stripe.ready:
@@ -256,7 +257,7 @@ def _check_amount(session: Session, cents: int) -> None:
 
 
 def _opened(tools: Tools, consumer_id: uuid.UUID, cents: int, key: str | None) -> queries.AnyRow:
-    told = {"P0422": lambda _: IdempotencyKeyReused()}
+    told = {"P0422": lambda _: IdempotencyKeyReused(), "P0431": _bought_enough}
     with refusals(told), tools.db.step() as connection:
         return queries.open_purchase(
             connection,
@@ -281,3 +282,12 @@ def checked_return_url(settings: Settings, url: str, field: str) -> str:
         message = "must be a page of this installation, without a query"
         raise InvalidRequest.of([{"field": field, "message": message}])
     return url
+
+
+def _bought_enough(cents: str) -> PurchaseLimitReached:
+    dollars = f"${int(cents) / 100:,.2f}"
+    return PurchaseLimitReached(
+        f"A new account may buy credits for {dollars} a day. Try again tomorrow.",
+        limitCents=int(cents),
+        retryAfterSeconds=86_400,
+    )

@@ -5,6 +5,7 @@
 -- Lock order: purchase, payout or earning; refund or dispute; then as in the ledger.
 -- SQLSTATEs raised: those of the ledger; P0404 no such row, P0410 not in a state for this,
 -- P0411 more than is left (DETAIL = what is), P0422 key used for another request,
+-- P0431 a new account has bought enough for a day (DETAIL = how much it may),
 -- P0451 no payout account, P0452 less than the least payout (DETAIL = the least).
 
 CREATE OR REPLACE FUNCTION micro_credits(p_cents bigint) RETURNS bigint
@@ -57,6 +58,7 @@ CREATE OR REPLACE FUNCTION purchase_open(
 ) RETURNS SETOF purchases LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   earlier purchases;
+  limits consumer_limits;
 BEGIN
   INSERT INTO purchases (id, consumer_id, amount_cents, idempotency_key, created_at, next_check_at)
   VALUES (p_id, p_consumer, p_cents, p_key, p_now, p_now + interval '2 minutes')
@@ -68,6 +70,16 @@ BEGIN
     END IF;
     RETURN NEXT earlier;
     RETURN;
+  END IF;
+  -- A stolen card is tried on a new account, and as fast as it goes.
+  SELECT * INTO limits FROM consumer_limits;
+  PERFORM 1 FROM consumers WHERE id = p_consumer
+      AND created_at > p_now - make_interval(days => limits.new_account_days) FOR NO KEY UPDATE;
+  IF FOUND AND (SELECT sum(amount_cents) FROM purchases WHERE consumer_id = p_consumer
+                   AND status IN ('pending', 'paid') AND created_at > p_now - interval '1 day')
+               > limits.new_account_cents_per_day THEN
+    RAISE EXCEPTION 'a new account buys no more today' USING ERRCODE = 'P0431',
+      DETAIL = limits.new_account_cents_per_day::text;
   END IF;
   RETURN QUERY SELECT * FROM purchases WHERE id = p_id;
 END $$;
@@ -275,6 +287,8 @@ BEGIN
                            micro_credits(p.amount_cents), p_now);
     PERFORM ledger.post_usd('purchase', p.id, 2::smallint, 'stripe_clearing', 'deferred_revenue',
                             p.amount_cents, p_now);
+    PERFORM event_add(p.consumer_id, NULL, 'credits.purchased', NULL, jsonb_build_object(
+      'id', p.id, 'credits', p.amount_cents, 'amountCents', p.amount_cents), p_now);
     effects := effects || 'paid'::text;
   ELSIF p.status = 'pending' AND p_seen->>'sessionStatus' = 'expired' THEN
     UPDATE purchases SET status = 'expired', next_check_at = NULL WHERE id = p.id
@@ -398,6 +412,9 @@ CREATE OR REPLACE FUNCTION earning_record(
                         available_at)
   SELECT p_execution, p_developer, p_model, p_gross, p_fee, p_now,
          p_now + make_interval(secs => clearing_seconds) FROM earning_terms;
+  SELECT event_add(NULL, p_developer, 'earning.created', NULL, jsonb_build_object(
+    'modelId', p_model, 'grossMicroCredits', p_gross, 'feeMicroCredits', p_fee), p_now)
+   WHERE p_gross > p_fee;
 $$;
 
 -- Gives the consumer a captured run's whole price back and takes both parts of the split. A
@@ -532,6 +549,8 @@ BEGIN
   PERFORM ledger.capture_to(p.id, 'payout', ledger.account_of('redemption', NULL), p_now);
   PERFORM ledger.post_usd('payout', p.id, 2::smallint, 'deferred_revenue', 'stripe_clearing',
                           p.amount_cents, p_now);
+  PERFORM event_add(NULL, p.developer_id, 'payout.paid', NULL, jsonb_build_object(
+    'id', p.id, 'amountCents', p.amount_cents), p_now);
   RETURN 'sent';
 END $$;
 
@@ -539,14 +558,18 @@ END $$;
 CREATE OR REPLACE FUNCTION payout_failed(
   p_id uuid, p_code text, p_message text, p_now timestamptz
 ) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  p payouts;
 BEGIN
   UPDATE payouts SET status = 'failed', failure_code = p_code, failure_message = p_message,
                      processed_at = p_now, next_try_at = NULL
-   WHERE id = p_id AND status IN ('pending', 'processing');
+   WHERE id = p_id AND status IN ('pending', 'processing') RETURNING * INTO p;
   IF NOT FOUND THEN
     RETURN 'ended';
   END IF;
   PERFORM ledger.release(p_id, p_now);
+  PERFORM event_add(NULL, p.developer_id, 'payout.failed', NULL, jsonb_build_object(
+    'id', p.id, 'amountCents', p.amount_cents, 'reason', p_message), p_now);
   RETURN 'failed';
 END $$;
 

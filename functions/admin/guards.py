@@ -12,4 +12,5 @@ def staff(call: Call[Any, Any, Any]) -> Identity:
     """A member of staff; raises NotAnAdmin for anyone else who is signed in."""
     parts = runtime()
     identity = identify(parts.identities, call.header("Authorization"), "developers")
+    call.owner = f"developers:{identity.uid}"
     return require_admin(identity, parts.settings)

@@ -6,7 +6,15 @@ from common import needs
 from common.http import App
 from common.http.health import add_health
 from common.runtime import runtime
-from functions.admin import base_models, endpoints, gpu_prices, grants, invariants, money
+from functions.admin import (
+    base_models,
+    endpoints,
+    gpu_prices,
+    grants,
+    invariants,
+    moderation,
+    money,
+)
 
 app = App(
     "admin",
@@ -14,9 +22,10 @@ app = App(
     prefixes=("/api/admin",),
     settings=lambda: runtime().settings,
     needs=needs.DEVELOPERS + needs.STRIPE,
+    gate=lambda: runtime().gate,
 )
 add_health(app, runtime)
-for each in (endpoints, base_models, gpu_prices, grants, invariants, money):
+for each in (endpoints, base_models, gpu_prices, grants, invariants, moderation, money):
     app.include(each.routes)
 
 

@@ -35,6 +35,7 @@ app = App(
     prefixes=("/api/webhooks",),
     settings=lambda: runtime().settings,
     needs=needs.RUNS,
+    gate=lambda: runtime().gate,
 )
 add_health(app, runtime)
 
@@ -53,6 +54,7 @@ def root(_call: Call[None, None, None]) -> JsonObject:
     out=Heard,
     body_limit=WEBHOOK_BYTES,
     errors=(RouteNotFound,),
+    tier="webhook",
 )
 def runpod(call: Call[None, Webhook, None]) -> Reply:
     """Finalises the execution that a job belongs to; answers 200 to repeats as well."""

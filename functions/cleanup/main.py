@@ -8,12 +8,15 @@ from common import needs
 from common.analytics import service as analytics
 from common.auth import require_invoker
 from common.catalog import service as catalog
+from common.events import service as events
 from common.executions import service as executions
 from common.http import App, Call, Out
 from common.http.health import add_health
 from common.payments import service as payments
 from common.payments.schemas import PaymentsSwept, Reconciled
 from common.runtime import runtime
+from common.traffic import service as traffic
+from common.webhooks import service as webhooks
 
 
 class SweepDone(Out):
@@ -24,6 +27,7 @@ class SweepDone(Out):
     woken: int
     folded: int
     tallied: int
+    deliveries: int
 
 
 class CancelsDone(Out):
@@ -63,17 +67,20 @@ add_health(app, runtime)
 
 @app.route("POST", "/sweep", guard=invoker, out=SweepDone)
 def sweep(_call: Call[None, None, None]) -> SweepDone:
-    """Each minute: stale executions, outbox, folding."""
+    """Each minute: stale executions, outbox, deliveries, folding, what need not be kept."""
     parts = runtime()
     swept = executions.sweep(parts)
     with parts.db.step() as connection:
         tallied = catalog.fold_run_tallies(connection)
+        traffic.forget(connection, parts.clock.now())
+        events.forget(connection, parts.clock.now())
     return SweepDone(
         expired=swept.expired,
         relayed=swept.relayed,
         woken=swept.woken,
         folded=swept.folded,
         tallied=tallied,
+        deliveries=webhooks.deliver_overdue(parts),
     )
 
 

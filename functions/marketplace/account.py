@@ -22,6 +22,7 @@ routes = Routes()
     "POST",
     "/auth/register",
     guard=signed_in,
+    tier="auth",
     body=ConsumerRegistration,
     out=ConsumerOut,
     status=201,
@@ -31,41 +32,42 @@ def register(call: Call[Identity, ConsumerRegistration, None]) -> ConsumerOut:
     """Registers the caller; again, it answers the same account."""
     with runtime().db.transaction() as session:
         account = accounts.register_consumer(session, call.principal, call.body.name)
-        return _shown(session, account)
+        return shown(session, account)
 
 
 @routes.route(
     "GET",
     "/auth/me",
-    guard=consumer,
+    guard=consumer(None),
     out=ConsumerOut,
     errors=(ConsumerNotFound, AccountSuspended),
 )
 def me(call: Call[Consumer, None, None]) -> ConsumerOut:
     """The caller's account and balance."""
     with runtime().db.transaction() as session:
-        return _shown(session, call.principal)
+        return shown(session, call.principal)
 
 
 def update_profile(call: Call[Consumer, ConsumerProfile, None]) -> ConsumerOut:
     """Changes the fields that are given; null clears the avatar."""
     with runtime().db.transaction() as session:
         account = accounts.update_consumer(session, call.principal.firebase_uid, call.body)
-        return _shown(session, account)
+        return shown(session, account)
 
 
 for _method in ("PUT", "PATCH"):
     routes.route(
         _method,
         "/auth/profile",
-        guard=consumer,
+        guard=consumer(None),
         body=ConsumerProfile,
         out=ConsumerOut,
         errors=(ConsumerNotFound, AccountSuspended),
     )(update_profile)
 
 
-def _shown(session: Session, account: Consumer) -> ConsumerOut:
+def shown(session: Session, account: Consumer) -> ConsumerOut:
+    """The account with what the other slices know."""
     return ConsumerOut.of(
         account,
         credits_balance=ledger.balance(session, account.id).balance,

@@ -6,14 +6,25 @@ from common import needs
 from common.http import App, Call, JsonObject
 from common.http.health import add_health
 from common.runtime import runtime
-from functions.marketplace import account, models, runs, wallet
+from functions.marketplace import (
+    account,
+    hooks,
+    keys,
+    leaving,
+    models,
+    reports,
+    runs,
+    uploads,
+    wallet,
+)
 
 app = App(
     "marketplace",
     title="Tarsify marketplace",
     prefixes=("/api/marketplace", "/api/consumer", "/api/public"),
     settings=lambda: runtime().settings,
-    needs=needs.CONSUMERS + needs.RUNS + needs.STRIPE + ("market_url",),
+    needs=needs.CONSUMERS + needs.RUNS + needs.UPLOADS + needs.STRIPE + ("market_url",),
+    gate=lambda: runtime().gate,
 )
 add_health(app, runtime)
 
@@ -25,8 +36,8 @@ def root(_call: Call[None, None, None]) -> JsonObject:
     return {"message": "Tarsify marketplace", "version": "v1", "endpoints": endpoints}
 
 
-for routes in (account.routes, wallet.routes, models.routes, runs.routes):
-    app.include(routes)
+for each in (account, keys, leaving, wallet, models, reports, uploads, runs, hooks):
+    app.include(each.routes)
 
 
 def marketplace(request: Request) -> Response:

@@ -12,7 +12,11 @@ from common.kept import Kept
 from common.runtime import runtime
 
 routes = Routes()
-ABOUT_RUNNING = ("POST /models/<slug>/quote", "POST /models/<slug>/run")
+ABOUT_RUNNING = (
+    "POST /models/<slug>/quote",
+    "POST /models/<slug>/run",
+    "POST /models/<slug>/report",
+)
 _pages, _models = Kept[Rendered](500), Kept[Rendered](2000)
 
 

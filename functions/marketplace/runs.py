@@ -1,6 +1,8 @@
 """A consumer's runs: start, list, look, wait, cancel."""
 
+import threading
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from common.credits.service import whole_credits
@@ -10,11 +12,15 @@ from common.errors import (
     ExecutionEnded,
     ExecutionNotFound,
     IdempotencyKeyReused,
+    InputsRefused,
     InsufficientCredits,
     InvalidInputs,
+    InvalidRequest,
     ModelChanged,
     ModelNotFound,
     ModelUnavailable,
+    SpendLimitReached,
+    TooManyStreams,
 )
 from common.executions import service as executions
 from common.executions.schemas import (
@@ -29,11 +35,10 @@ from common.executions.schemas import (
     RunStatus,
     StatusQuery,
 )
-from common.gateways.identity import Identity
-from common.http import IDEMPOTENCY_KEY, Call, JsonObject, Link, Page, Reply
+from common.http import IDEMPOTENCY_KEY, Call, Header, Link, Page, Reply, Stream
 from common.http.app import Routes
 from common.runtime import runtime
-from functions.marketplace.guards import consumer_id, signed_in
+from functions.marketplace.guards import consumer_id, uid
 
 routes = Routes()
 # RunPod refuses more than 10 MiB (runpod.md 1.5); JSON around it needs a little room.
@@ -46,14 +51,31 @@ START_ERRORS = (
     ModelChanged,
     InsufficientCredits,
     InvalidInputs,
+    InputsRefused,
     IdempotencyKeyReused,
+    SpendLimitReached,
 )
 ABOUT_A_RUN = (
     "GET /runs/<id>",
     "GET /runs/<id>/status",
     "GET /runs/<id>/receipt",
+    "GET /runs/<id>/events",
     "POST /runs/<id>/cancel",
 )
+LAST_EVENT_ID = Header("Last-Event-ID", "The id of the last event that was seen", 20)
+PREFER = Header(
+    "Prefer",
+    "wait=N waits up to N seconds (60 at most) for the end; answers 202 if it did not come",
+    500,
+)
+CANCEL_AFTER = Header(
+    "Cancel-After",
+    "Cancels the run unless it has ended by then, from 5s to 24h, e.g. 90s, 15m or 2h",
+    7,
+    r"[1-9][0-9]{0,5}[smh]",
+)
+# Whoever waits or follows keeps a thread of the sixteen: half of them are left for all others.
+_waiting, _following = threading.BoundedSemaphore(4), threading.BoundedSemaphore(4)
 _MESSAGES = {
     "PENDING": "Your run is about to start.",
     "QUEUED": "Your run is waiting for a GPU.",
@@ -68,43 +90,47 @@ _MESSAGES = {
 @routes.route(
     "POST",
     "/models/<slug>/run",
-    guard=consumer_id,
+    guard=consumer_id("runs:write"),
+    tier="start",
     body=RunIn,
     out=RunStarted,
     status=201,
+    also=(202,),
     body_limit=RUN_BYTES,
     errors=START_ERRORS,
-    takes=(IDEMPOTENCY_KEY,),
+    takes=(IDEMPOTENCY_KEY, PREFER, CANCEL_AFTER),
     headers=("Location",),
     links=(Link("executionId", ABOUT_A_RUN),),
 )
 def run(call: Call[uuid.UUID, RunIn, None]) -> Reply:
     """Starts a run: its price is held at once, and taken only if it succeeds."""
-    return _start(call, call.path["slug"], call.body.inputs)
+    return _start(call, call.path["slug"], call.body)
 
 
 @routes.route(
     "POST",
     "/executions",
-    guard=consumer_id,
+    guard=consumer_id("runs:write"),
+    tier="start",
     body=RunBySlugIn,
     out=RunStarted,
     status=201,
+    also=(202,),
     body_limit=RUN_BYTES,
     errors=START_ERRORS,
-    takes=(IDEMPOTENCY_KEY,),
+    takes=(IDEMPOTENCY_KEY, PREFER, CANCEL_AFTER),
     headers=("Location",),
     links=(Link("executionId", ABOUT_A_RUN),),
 )
 def run_by_slug(call: Call[uuid.UUID, RunBySlugIn, None]) -> Reply:
     """Starts a run of the model that the body names."""
-    return _start(call, call.body.slug, call.body.inputs)
+    return _start(call, call.body.slug, call.body)
 
 
 @routes.route(
     "GET",
     "/runs",
-    guard=consumer_id,
+    guard=consumer_id("runs:read"),
     query=RunsQuery,
     out=Page[ExecutionSummary],
     errors=CONSUMER_ERRORS,
@@ -120,23 +146,20 @@ def list_runs(call: Call[uuid.UUID, None, RunsQuery]) -> Page[ExecutionSummary]:
 @routes.route(
     "GET",
     "/runs/<id>",
-    guard=consumer_id,
+    guard=consumer_id("runs:read"),
     out=Execution,
     errors=(*CONSUMER_ERRORS, ExecutionNotFound),
     aliases=("/executions/<id>",),
 )
 def get_run(call: Call[uuid.UUID, None, None]) -> Execution:
     """Shows one run with its inputs and its result."""
-    parts = runtime()
-    with parts.db.step() as connection:
-        found = executions.execution_row(connection, call.uuid("id"), call.principal)
-    return executions.shown(found, executions.signer(parts))
+    return _run(call.uuid("id"), call.principal)
 
 
 @routes.route(
     "GET",
     "/runs/<id>/receipt",
-    guard=consumer_id,
+    guard=consumer_id("runs:read"),
     out=Receipt,
     errors=(*CONSUMER_ERRORS, ExecutionNotFound),
     aliases=("/executions/<id>/receipt",),
@@ -150,28 +173,51 @@ def get_receipt(call: Call[uuid.UUID, None, None]) -> Receipt:
 @routes.route(
     "GET",
     "/runs/<id>/status",
-    guard=signed_in,
+    guard=uid("runs:read"),
     query=StatusQuery,
     out=RunStatus,
     errors=(*CONSUMER_ERRORS, ExecutionNotFound),
     aliases=("/executions/<id>/status",),
 )
-def get_status(call: Call[Identity, None, StatusQuery]) -> RunStatus:
+def get_status(call: Call[str, None, StatusQuery]) -> RunStatus:
     """Shows where a run is; with sync=true the GPU service is asked first."""
     parts, execution_id = runtime(), call.uuid("id")
     with parts.db.step() as connection:
-        found = executions.status_for(connection, execution_id, call.principal.uid)
+        found = executions.status_for(connection, execution_id, call.principal)
     if call.query.sync == "true" and found.finished_at is None:
         executions.refresh(parts, execution_id)
         with parts.db.step() as connection:
-            found = executions.status_for(connection, execution_id, call.principal.uid)
+            found = executions.status_for(connection, execution_id, call.principal)
     return executions.status_shown(found, executions.signer(parts))
+
+
+@routes.route(
+    "GET",
+    "/runs/<id>/events",
+    guard=consumer_id("runs:read"),
+    errors=(*CONSUMER_ERRORS, ExecutionNotFound, TooManyStreams),
+    takes=(LAST_EVENT_ID,),
+    media="text/event-stream",
+)
+def follow_run(call: Call[uuid.UUID, None, None]) -> Stream:
+    """Follows a run as server-sent events: status, output (text as it comes), completed.
+
+    A connection ends after 50 seconds at the latest; with Last-Event-ID the next one goes on.
+    """
+    parts, execution_id = runtime(), call.uuid("id")
+    with parts.db.step() as connection:
+        executions.status_row(connection, execution_id, call.principal)
+    if not _following.acquire(blocking=False):
+        raise TooManyStreams
+    place = executions.Place.of(call.header(LAST_EVENT_ID.name))
+    events = executions.RunEvents(parts, execution_id, call.principal, executions.signer(parts))
+    return Stream(_Released(events.follow(place), _following), "text/event-stream; charset=utf-8")
 
 
 @routes.route(
     "POST",
     "/runs/<id>/cancel",
-    guard=consumer_id,
+    guard=consumer_id("runs:write"),
     out=RunCancelled,
     errors=(*CONSUMER_ERRORS, ExecutionNotFound, ExecutionEnded),
     aliases=("/executions/<id>/cancel",),
@@ -188,19 +234,38 @@ def cancel_run(call: Call[uuid.UUID, None, None]) -> RunCancelled:
     return RunCancelled(id=execution_id, status=status, message=message)
 
 
-def _start(call: Call[uuid.UUID, Any, None], slug: str, inputs: JsonObject) -> Reply:
+def _start(call: Call[uuid.UUID, Any, None], slug: str, body: RunIn) -> Reply:
     parts = runtime()
-    key = call.header("Idempotency-Key")
-    model, started = executions.start_offered(
-        parts, slug, consumer_id=call.principal, inputs=inputs, idempotency_key=key
+    wish = executions.Wish(
+        consumer_id=call.principal,
+        inputs=body.inputs,
+        idempotency_key=call.idempotency_key,
+        api_key=call.api_key,
+        cancel_after_s=_cancel_after(call.header(CANCEL_AFTER.name)),
+        webhook=body.webhook,
     )
+    model, started = executions.start_offered(parts, slug, wish)
     replayed = started.outcome == "replayed"
     queued = not replayed and executions.submit(parts, started.execution_id) == "watching"
-    status = "QUEUED"
-    if not queued:  # an earlier run, one not handed over, or one that was called back about by now
+    headers = {"Location": f"/api/marketplace/runs/{started.execution_id}"}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    http_status, run = 201, None
+    seconds = executions.wait_seconds(call.header(PREFER.name))
+    if seconds is not None and _waiting.acquire(blocking=False):
+        try:
+            ended = executions.wait_for_end(
+                parts, started.execution_id, call.principal, seconds=seconds
+            )
+        finally:
+            _waiting.release()
+        headers["Preference-Applied"] = f"wait={seconds}"
+        http_status = 201 if ended else 202
+        run = _run(started.execution_id, call.principal)
+    status = run.status if run else "QUEUED"
+    if run is None and not queued:  # an earlier run, or one not handed over or called back about
         with parts.db.step() as connection:
-            row = executions.status_row(connection, started.execution_id, call.principal)
-        status = row.status
+            status = executions.status_row(connection, started.execution_id, call.principal).status
     answer = RunStarted(
         execution_id=started.execution_id,
         status=status,
@@ -208,8 +273,45 @@ def _start(call: Call[uuid.UUID, Any, None], slug: str, inputs: JsonObject) -> R
         estimated_seconds=model.estimated_seconds,
         credits_charged=model.price_credits,
         remaining_credits=whole_credits(started.remaining),
+        run=run,
     )
-    headers = {"Location": f"/api/marketplace/runs/{started.execution_id}"}
-    if replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Reply(answer, 201, headers=headers)
+    return Reply(answer, http_status, headers=headers)
+
+
+class _Released:
+    """Gives a place back when the answer has been sent or its reader is gone."""
+
+    def __init__(self, chunks: Iterator[bytes], places: threading.BoundedSemaphore) -> None:
+        self._chunks, self._places, self._open = chunks, places, True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._chunks)
+
+    def close(self) -> None:
+        """Called by the server at the end, whatever it was (PEP 3333)."""
+        if self._open:
+            self._open = False
+            self._places.release()
+
+
+def _run(execution_id: uuid.UUID, consumer_id: uuid.UUID) -> Execution:
+    parts = runtime()
+    with parts.db.step() as connection:
+        found = executions.execution_row(connection, execution_id, consumer_id)
+        queue = None
+        if found.finished_at is None:
+            queue = executions.queue_of(connection, execution_id, parts.clock.now())
+    return executions.shown(found, executions.signer(parts), queue)
+
+
+def _cancel_after(told: str | None) -> int | None:
+    """`90s`, `15m` or `2h` in seconds; raises InvalidRequest outside 5 s to 24 h."""
+    if told is None:
+        return None
+    seconds = int(told[:-1]) * {"s": 1, "m": 60, "h": 3600}[told[-1]]
+    if not 5 <= seconds <= 86_400:
+        raise InvalidRequest("Cancel-After must be from 5s to 24h.")
+    return seconds

@@ -12,6 +12,7 @@ from common.errors import (
     ModelNotFound,
     ModelUnavailable,
     PaymentsUnavailable,
+    PurchaseLimitReached,
     PurchaseNotFound,
 )
 from common.executions import service as executions
@@ -33,7 +34,9 @@ routes = Routes()
 CONSUMER_ERRORS = (ConsumerNotFound, AccountSuspended)
 
 
-@routes.route("GET", "/credits", guard=consumer, out=BalanceOut, errors=CONSUMER_ERRORS)
+@routes.route(
+    "GET", "/credits", guard=consumer("credits:read"), out=BalanceOut, errors=CONSUMER_ERRORS
+)
 def balance(call: Call[Consumer, None, None]) -> BalanceOut:
     """What the caller can spend, what runs hold, and what stands in the way."""
     with runtime().db.transaction() as session:
@@ -56,11 +59,11 @@ def charges(_call: Call[None, None, None]) -> list[ChargeOut]:
 @routes.route(
     "POST",
     "/credits/purchase",
-    guard=consumer,
+    guard=consumer(None),
     body=PurchaseIn,
     out=PurchaseOpened,
     status=201,
-    errors=(*CONSUMER_ERRORS, IdempotencyKeyReused, PaymentsUnavailable),
+    errors=(*CONSUMER_ERRORS, IdempotencyKeyReused, PaymentsUnavailable, PurchaseLimitReached),
     takes=(IDEMPOTENCY_KEY,),
     links=(Link("id", ("GET /credits/purchases/<id>",)),),
 )
@@ -71,14 +74,14 @@ def purchase(call: Call[Consumer, PurchaseIn, None]) -> PurchaseOpened:
         call.principal.id,
         call.body,
         email=call.principal.email,
-        key=call.header("Idempotency-Key"),
+        key=call.idempotency_key,
     )
 
 
 @routes.route(
     "GET",
     "/credits/purchases/<id>",
-    guard=consumer,
+    guard=consumer("credits:read"),
     out=PurchaseOut,
     errors=(*CONSUMER_ERRORS, PurchaseNotFound),
 )
@@ -90,7 +93,7 @@ def one_purchase(call: Call[Consumer, None, None]) -> PurchaseOut:
 @routes.route(
     "GET",
     "/credits/history",
-    guard=consumer,
+    guard=consumer("credits:read"),
     query=Paging,
     out=Page[PurchaseItem],
     errors=CONSUMER_ERRORS,
@@ -105,7 +108,7 @@ def history(call: Call[Consumer, None, Paging]) -> Page[PurchaseItem]:
 @routes.route(
     "GET",
     "/credits/statement",
-    guard=consumer,
+    guard=consumer("credits:read"),
     query=Paging,
     out=Page[MovementOut],
     errors=CONSUMER_ERRORS,
@@ -119,7 +122,7 @@ def statement(call: Call[Consumer, None, Paging]) -> Page[MovementOut]:
 @routes.route(
     "POST",
     "/models/<slug>/quote",
-    guard=consumer,
+    guard=consumer("runs:read"),
     body=QuoteIn,
     out=Quote,
     errors=(*CONSUMER_ERRORS, ModelNotFound, ModelUnavailable, InvalidStatus, InvalidInputs),

@@ -27,6 +27,7 @@ app = App(
     prefixes=("/api/webhooks/stripe",),
     settings=lambda: runtime().settings,
     needs=needs.STRIPE + needs.STRIPE_EVENTS,
+    gate=lambda: runtime().gate,
 )
 add_health(app, runtime)
 
@@ -43,6 +44,7 @@ def root(_call: Call[None, None, None]) -> JsonObject:
     guard=None,
     out=Heard,
     errors=(BadSignature, BodyTooLarge, PaymentsUnavailable),
+    tier="webhook",
 )
 def stripe(call: Call[None, None, None]) -> Heard:
     """Hears an event of our own Stripe account; repeats of it change nothing."""
@@ -56,6 +58,7 @@ def stripe(call: Call[None, None, None]) -> Heard:
     guard=None,
     out=Heard,
     errors=(BadSignature, BodyTooLarge, PaymentsUnavailable),
+    tier="webhook",
 )
 def connect(call: Call[None, None, None]) -> Heard:
     """Hears an event of a developer's connected account."""

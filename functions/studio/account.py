@@ -27,6 +27,7 @@ DEVELOPER_ERRORS = (DeveloperNotFound, AccountSuspended)
     "POST",
     "/auth/register",
     guard=signed_in,
+    tier="auth",
     body=DeveloperRegistration,
     out=DeveloperOut,
     status=201,
@@ -36,28 +37,28 @@ def register(call: Call[Identity, DeveloperRegistration, None]) -> DeveloperOut:
     """Registers the caller; again, it answers the same account."""
     with runtime().db.transaction() as session:
         account = accounts.register_developer(session, call.principal, call.body.display_name)
-        return _shown(session, account)
+        return shown(session, account)
 
 
-@routes.route("GET", "/auth/me", guard=developer, out=DeveloperOut, errors=DEVELOPER_ERRORS)
+@routes.route("GET", "/auth/me", guard=developer(None), out=DeveloperOut, errors=DEVELOPER_ERRORS)
 def me(call: Call[Developer, None, None]) -> DeveloperOut:
     """The caller's account and earnings."""
     with runtime().db.transaction() as session:
-        return _shown(session, call.principal)
+        return shown(session, call.principal)
 
 
 def update_profile(call: Call[Developer, DeveloperProfile, None]) -> DeveloperOut:
     """Changes the fields that are given; null clears a field."""
     with runtime().db.transaction() as session:
         account = accounts.update_developer(session, call.principal.firebase_uid, call.body)
-        return _shown(session, account)
+        return shown(session, account)
 
 
 for _method in ("PUT", "PATCH"):
     routes.route(
         _method,
         "/auth/profile",
-        guard=developer,
+        guard=developer(None),
         body=DeveloperProfile,
         out=DeveloperOut,
         errors=DEVELOPER_ERRORS,
@@ -67,7 +68,7 @@ for _method in ("PUT", "PATCH"):
 @routes.route(
     "POST",
     "/auth/complete-profile",
-    guard=developer,
+    guard=developer(None),
     body=DeveloperCompletion,
     out=DeveloperOut,
     errors=DEVELOPER_ERRORS,
@@ -76,10 +77,11 @@ def complete_profile(call: Call[Developer, DeveloperCompletion, None]) -> Develo
     """Fills in the profile; may be repeated."""
     with runtime().db.transaction() as session:
         account = accounts.update_developer(session, call.principal.firebase_uid, call.body)
-        return _shown(session, account)
+        return shown(session, account)
 
 
-def _shown(session: Session, account: Developer) -> DeveloperOut:
+def shown(session: Session, account: Developer) -> DeveloperOut:
+    """The account with what the other slices know."""
     parts = runtime()
     earned = payments.summary(
         session,

@@ -30,7 +30,9 @@ from functions.studio.guards import developer
 routes = Routes()
 
 
-@routes.route("GET", "/earnings", guard=developer, out=EarningsOut, errors=DEVELOPER_ERRORS)
+@routes.route(
+    "GET", "/earnings", guard=developer("earnings:read"), out=EarningsOut, errors=DEVELOPER_ERRORS
+)
 def summary(call: Call[Developer, None, None]) -> EarningsOut:
     """Shows what the caller earned, what is due, what is on its way and what was paid."""
     parts = runtime()
@@ -46,7 +48,7 @@ def summary(call: Call[Developer, None, None]) -> EarningsOut:
 @routes.route(
     "GET",
     "/earnings/history",
-    guard=developer,
+    guard=developer("earnings:read"),
     query=EarningsQuery,
     out=Page[EarningOut],
     errors=DEVELOPER_ERRORS,
@@ -61,7 +63,7 @@ def history(call: Call[Developer, None, EarningsQuery]) -> Page[EarningOut]:
 @routes.route(
     "GET",
     "/earnings/breakdown",
-    guard=developer,
+    guard=developer("earnings:read"),
     out=list[ModelEarningsOut],
     errors=DEVELOPER_ERRORS,
 )
@@ -74,7 +76,7 @@ def breakdown(call: Call[Developer, None, None]) -> list[ModelEarningsOut]:
 @routes.route(
     "GET",
     "/payouts",
-    guard=developer,
+    guard=developer("earnings:read"),
     query=PayoutsQuery,
     out=Page[PayoutOut],
     errors=DEVELOPER_ERRORS,
@@ -86,7 +88,11 @@ def payouts(call: Call[Developer, None, PayoutsQuery]) -> Page[PayoutOut]:
 
 
 @routes.route(
-    "GET", "/payouts/account", guard=developer, out=PayoutAccountOut, errors=DEVELOPER_ERRORS
+    "GET",
+    "/payouts/account",
+    guard=developer("earnings:read"),
+    out=PayoutAccountOut,
+    errors=DEVELOPER_ERRORS,
 )
 def account(call: Call[Developer, None, None]) -> PayoutAccountOut:
     """Says whether the caller can be paid."""
@@ -96,7 +102,7 @@ def account(call: Call[Developer, None, None]) -> PayoutAccountOut:
 @routes.route(
     "POST",
     "/payouts/connect-stripe",
-    guard=developer,
+    guard=developer(None),
     body=OnboardingIn,
     out=OnboardingOut,
     errors=(*DEVELOPER_ERRORS, PaymentsUnavailable),
@@ -110,7 +116,7 @@ def connect(call: Call[Developer, OnboardingIn, None]) -> OnboardingOut:
 @routes.route(
     "POST",
     "/payouts/request",
-    guard=developer,
+    guard=developer(None),
     body=PayoutIn,
     out=PayoutOut,
     status=201,

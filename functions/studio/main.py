@@ -6,7 +6,7 @@ from common import needs
 from common.http import App, Call, JsonObject
 from common.http.health import add_health
 from common.runtime import runtime
-from functions.studio import account, earnings, models, test_runs
+from functions.studio import account, earnings, hooks, keys, leaving, models, test_runs
 
 app = App(
     "studio",
@@ -14,10 +14,11 @@ app = App(
     prefixes=("/api/studio", "/api/developer"),
     settings=lambda: runtime().settings,
     needs=needs.DEVELOPERS + needs.RUNS + needs.STRIPE + ("studio_url",),
+    gate=lambda: runtime().gate,
 )
 add_health(app, runtime)
-for routes in (account.routes, earnings.routes, models.routes, test_runs.routes):
-    app.include(routes)
+for each in (account, keys, leaving, earnings, models, test_runs, hooks):
+    app.include(each.routes)
 
 
 @app.route("GET", "/", guard=None)

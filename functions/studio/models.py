@@ -56,7 +56,7 @@ ABOUT_A_MODEL = (
 @routes.route(
     "GET",
     "/tars-models/base-models",
-    guard=developer,
+    guard=developer("models:read"),
     query=OfferQuery,
     out=BaseModelList,
     errors=DEVELOPER_ERRORS,
@@ -71,7 +71,7 @@ def base_models(call: Call[Developer, None, OfferQuery]) -> BaseModelList:
 @routes.route(
     "POST",
     "/tars-models",
-    guard=developer,
+    guard=developer("models:write"),
     body=TarsModelIn,
     out=TarsModelOut,
     status=201,
@@ -87,7 +87,7 @@ def create(call: Call[Developer, TarsModelIn, None]) -> TarsModelOut:
 @routes.route(
     "GET",
     "/tars-models",
-    guard=developer,
+    guard=developer("models:read"),
     query=TarsModelsQuery,
     out=Page[TarsModelItem],
     errors=DEVELOPER_ERRORS,
@@ -100,7 +100,11 @@ def models(call: Call[Developer, None, TarsModelsQuery]) -> Page[TarsModelItem]:
 
 
 @routes.route(
-    "GET", "/tars-models/<model_id>", guard=developer, out=TarsModelOut, errors=NO_SUCH_MODEL
+    "GET",
+    "/tars-models/<model_id>",
+    guard=developer("models:read"),
+    out=TarsModelOut,
+    errors=NO_SUCH_MODEL,
 )
 def model(call: Call[Developer, None, None]) -> TarsModelOut:
     """One of the caller's models."""
@@ -118,7 +122,7 @@ for _method in ("PUT", "PATCH"):
     routes.route(
         _method,
         "/tars-models/<model_id>",
-        guard=developer,
+        guard=developer("models:write"),
         body=TarsModelChanges,
         out=TarsModelOut,
         errors=(*NO_SUCH_MODEL, FrozenField, InvalidOverrides, SlugTaken),
@@ -128,7 +132,7 @@ for _method in ("PUT", "PATCH"):
 @routes.route(
     "DELETE",
     "/tars-models/<model_id>",
-    guard=developer,
+    guard=developer("models:write"),
     status=204,
     errors=(*NO_SUCH_MODEL, InvalidStatus),
 )
@@ -142,7 +146,7 @@ def delete(call: Call[Developer, None, None]) -> None:
 @routes.route(
     "POST",
     "/tars-models/<model_id>/publish",
-    guard=developer,
+    guard=developer("models:write"),
     body=PublishIn,
     out=TarsModelOut,
     errors=(*NO_SUCH_MODEL, UnsupportedAction, NotPublishable),
@@ -158,7 +162,7 @@ def publish(call: Call[Developer, PublishIn, None]) -> TarsModelOut:
 @routes.route(
     "POST",
     "/tars-models/<model_id>/archive",
-    guard=developer,
+    guard=developer("models:write"),
     out=TarsModelOut,
     errors=NO_SUCH_MODEL,
 )
@@ -173,7 +177,7 @@ def archive(call: Call[Developer, None, None]) -> TarsModelOut:
 @routes.route(
     "GET",
     "/tars-models/<model_id>/preview",
-    guard=developer,
+    guard=developer("models:read"),
     out=PreviewForm,
     errors=NO_SUCH_MODEL,
 )
@@ -186,7 +190,7 @@ def preview_form(call: Call[Developer, None, None]) -> PreviewForm:
 @routes.route(
     "POST",
     "/tars-models/<model_id>/preview",
-    guard=developer,
+    guard=developer("models:read"),
     body=PreviewIn,
     out=PreviewPayload,
     errors=(*NO_SUCH_MODEL, InvalidInputs, BodyTooLarge),

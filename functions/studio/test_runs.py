@@ -24,7 +24,7 @@ TEST_BYTES = 10 * 1024 * 1024 + 64 * 1024
 @routes.route(
     "POST",
     "/tars-models/<id>/test-run",
-    guard=developer,
+    guard=developer("models:write"),
     body=TestRunIn,
     out=TestRun,
     body_limit=TEST_BYTES,

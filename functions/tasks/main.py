@@ -1,4 +1,5 @@
-"""tasks: called by Cloud Tasks only. Each route wakes one execution and does what is due on it.
+"""tasks: called by Cloud Tasks only. Each route wakes one execution, or one
+delivery, and does what is due on it.
 
 Any answer of 2xx ends a task; 500 lets the queue try again with its back-off. Waking twice, late
 or out of order is harmless: the execution's row decides.
@@ -16,10 +17,12 @@ from common.http import App, Call, Out
 from common.http.health import add_health
 from common.logs import add_to_log
 from common.runtime import runtime
+from common.webhooks import service as webhooks
+from common.webhooks.messages import DeliveryTask
 
 
 class TaskDone(Out):
-    """What waking the execution led to."""
+    """What waking it led to."""
 
     effect: str
 
@@ -60,6 +63,12 @@ def timeout(call: Call[None, ExecutionTask, None]) -> TaskDone:
     """Looks a last time at a job whose deadline has passed."""
     add_to_log(executionId=str(call.body.execution_id))
     return TaskDone(effect=executions.watch(runtime(), call.body.execution_id))
+
+
+@app.route("POST", "/deliver", guard=invoker, body=DeliveryTask, out=TaskDone)
+def deliver(call: Call[None, DeliveryTask, None]) -> TaskDone:
+    """Tells a webhook of an event."""
+    return TaskDone(effect=webhooks.deliver(runtime(), call.body.delivery_id))
 
 
 def tasks(request: Request) -> Response:

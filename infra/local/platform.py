@@ -35,7 +35,7 @@ PROJECT = "tarsify-local"
 QUEUES = [f"projects/{PROJECT}/locations/us-central1/queues/executions-{kind}" for kind in KINDS]
 SCHEDULER = f"projects/{PROJECT}/locations/us-central1/queues/scheduler"
 QUEUE_SETTINGS = ",max_attempts=5,min_backoff=1,max_backoff=30,max_concurrent_dispatches=16"
-BUCKET = "tarsify-outputs"
+BUCKET, UPLOADS = "tarsify-outputs", "tarsify-uploads"
 SIMULATOR_KEY = "local-runpod-key"
 STRIPE_KEY = "sk_test_local"
 STRIPE_SECRET, CONNECT_SECRET = "whsec_local", "whsec_local_connect"
@@ -181,7 +181,7 @@ class Platform:
                 "storage",
                 ports["storage"],
                 "infra.local.storage",
-                *("--data", str(folder / "storage"), "--bucket", BUCKET),
+                *("--data", str(folder / "storage"), "--bucket", BUCKET, "--bucket", UPLOADS),
                 *("--service-account", str(self._key_file)),
             ),
             _module(
@@ -292,6 +292,10 @@ class Platform:
             "CLEANUP_TARGET_URL": self.function_url("cleanup"),
             "INVOKER_CERTS_URL": f"http://{HOST}:{ports['tasks-certs']}/oauth2/v1/certs",
             "OUTPUT_BUCKET": BUCKET,
+            "UPLOAD_BUCKET": UPLOADS,
+            # One machine is one caller, and its receivers of webhooks are no strangers.
+            "RATE_LIMIT_SCALE": given.get("RATE_LIMIT_SCALE", "1000"),
+            "TRUSTED_ORIGINS": given.get("TRUSTED_ORIGINS", "http://localhost:9000"),
             "STORAGE_EMULATOR_HOST": f"http://{HOST}:{self._port_of('storage')}",
             "STORAGE_SIGNER_KEY_FILE": str(self._key_file),
             "MARKET_URL": self.url,

@@ -51,6 +51,7 @@ def test_a_published_model_is_known_with_all_that_a_run_needs(db: Database, shop
         output_adapter="sdxl",
         estimated_seconds=30,
         queue_seconds=120,
+        moderation="off",
         execution_timeout_seconds=600,
         endpoint_id=shop.endpoint_id,
         runpod_endpoint_id="rp-1",

@@ -133,9 +133,7 @@ class Case:
         started = executions.start(
             runtime,
             model,
-            consumer_id=consumer_id,
-            inputs={"prompt": "a lighthouse"},
-            idempotency_key=None,
+            executions.Wish(consumer_id=consumer_id, inputs={"prompt": "a lighthouse"}),
         )
         self.runs.append(str(started.execution_id))
         return self.runs[-1]

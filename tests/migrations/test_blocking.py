@@ -32,7 +32,14 @@ NOT_ABOUT_BLOCKING = {
     "ban-concurrent-index-creation-in-transaction",  # migrations/concurrently.py leaves it
 }
 # Each of these is a handful of rows that an operator sets.
-SMALL = {"credit_packages", "purchase_terms", "earning_terms", "gpu_prices", "runpod_endpoints"}
+SMALL = {
+    "alembic_version",
+    "credit_packages",
+    "purchase_terms",
+    "earning_terms",
+    "gpu_prices",
+    "runpod_endpoints",
+}
 HEAVY = re.compile(
     r"^\s*(UPDATE|DELETE\s+FROM|TRUNCATE(?:\s+TABLE)?|LOCK(?:\s+TABLE)?|CLUSTER|REINDEX\s+\w+"
     r"|VACUUM(?:\s+FULL)?)\s+(?:ONLY\s+)?([\w.\"]+)",

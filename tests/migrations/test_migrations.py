@@ -96,7 +96,7 @@ def test_a_migration_waits_for_another_one_but_not_for_a_busy_table(
         busy.execute(text("LOCK TABLE executions IN ACCESS EXCLUSIVE MODE"))
         other.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
         refused, waiting = migrating(database_url), migrating(empty_url)
-        _until_blocked(busy, 2)
+        _until_blocked(busy, 1)
         started = time.monotonic()
         _, errors = refused.communicate(timeout=30)
         assert refused.returncode != 0

@@ -11,6 +11,8 @@ USER, CONSUMER, RUN = "user", "consumer", "run"  # signed in; registered; owns t
 SIGNED_IN_DEVELOPER, DEVELOPER, OWN_MODEL = "signed-in developer", "developer", "own model"
 STAFF = "staff"
 PURCHASE, SIGNED = "own purchase", "signed by Stripe"
+KEY, WEBHOOK = "own key", "own webhook"
+OWN_KEY, OWN_WEBHOOK = "developer's own key", "developer's own webhook"
 INTERNAL = "internal"  # the queue's and the scheduler's account
 
 HEALTH = {
@@ -49,6 +51,26 @@ TABLE: dict[str, dict[str, str]] = {
         "GET /credits/purchases/<id>": PURCHASE,
         "GET /credits/history": CONSUMER,
         "GET /credits/statement": CONSUMER,
+        "POST /keys": CONSUMER,
+        "GET /keys": CONSUMER,
+        "POST /keys/<id>/rotate": KEY,
+        "DELETE /keys/<id>": KEY,
+        "GET /account/export": CONSUMER,
+        "POST /account/delete": CONSUMER,
+        "POST /models/<slug>/report": CONSUMER,
+        "POST /uploads": CONSUMER,
+        "GET /runs/<id>/events": RUN,
+        "GET /events": CONSUMER,
+        "POST /webhooks": CONSUMER,
+        "GET /webhooks": CONSUMER,
+        "GET /webhooks/run-secret": CONSUMER,
+        "PUT /webhooks/run-secret": CONSUMER,
+        "PATCH /webhooks/<id>": WEBHOOK,
+        "DELETE /webhooks/<id>": WEBHOOK,
+        "POST /webhooks/<id>/rotate-secret": WEBHOOK,
+        "POST /webhooks/<id>/test": WEBHOOK,
+        "GET /webhooks/<id>/deliveries": WEBHOOK,
+        "POST /webhooks/<id>/replay": WEBHOOK,
     },
     "studio": HEALTH
     | {
@@ -78,6 +100,21 @@ TABLE: dict[str, dict[str, str]] = {
         "GET /payouts/account": DEVELOPER,
         "POST /payouts/connect-stripe": DEVELOPER,
         "POST /payouts/request": DEVELOPER,
+        "POST /keys": DEVELOPER,
+        "GET /keys": DEVELOPER,
+        "POST /keys/<id>/rotate": OWN_KEY,
+        "DELETE /keys/<id>": OWN_KEY,
+        "GET /account/export": DEVELOPER,
+        "POST /account/delete": DEVELOPER,
+        "GET /events": DEVELOPER,
+        "POST /webhooks": DEVELOPER,
+        "GET /webhooks": DEVELOPER,
+        "PATCH /webhooks/<id>": OWN_WEBHOOK,
+        "DELETE /webhooks/<id>": OWN_WEBHOOK,
+        "POST /webhooks/<id>/rotate-secret": OWN_WEBHOOK,
+        "POST /webhooks/<id>/test": OWN_WEBHOOK,
+        "GET /webhooks/<id>/deliveries": OWN_WEBHOOK,
+        "POST /webhooks/<id>/replay": OWN_WEBHOOK,
     },
     "admin": HEALTH
     | {
@@ -107,10 +144,29 @@ TABLE: dict[str, dict[str, str]] = {
         "GET /differences": STAFF,
         "PUT /credits/packages": STAFF,
         "PUT /earnings/terms": STAFF,
+        "POST /consumers/<consumer_id>/suspend": STAFF,
+        "POST /consumers/<consumer_id>/reinstate": STAFF,
+        "POST /developers/<developer_id>/suspend": STAFF,
+        "POST /developers/<developer_id>/reinstate": STAFF,
+        "POST /models/<model_id>/suspend": STAFF,
+        "POST /models/<model_id>/reinstate": STAFF,
+        "GET /reports": STAFF,
+        "POST /reports/<id>/close": STAFF,
+        "PUT /moderation/terms": STAFF,
+        "GET /moderation/terms": STAFF,
+        "GET /moderation/findings": STAFF,
+        "GET /limits": STAFF,
+        "PUT /limits": STAFF,
     },
     "callback": HEALTH | {"GET /": PUBLIC, "POST /runpod/<attempt>/<token>": CALLBACK},
     "payments": HEALTH | {"GET /": PUBLIC, "POST /": SIGNED, "POST /connect": SIGNED},
-    "tasks": HEALTH | {"POST /submit": INTERNAL, "POST /poll": INTERNAL, "POST /timeout": INTERNAL},
+    "tasks": HEALTH
+    | {
+        "POST /submit": INTERNAL,
+        "POST /poll": INTERNAL,
+        "POST /timeout": INTERNAL,
+        "POST /deliver": INTERNAL,
+    },
     "cleanup": HEALTH
     | {
         "POST /sweep": INTERNAL,
@@ -120,6 +176,106 @@ TABLE: dict[str, dict[str, str]] = {
         "POST /audit": INTERNAL,
         "POST /endpoints": INTERNAL,
     },
+}
+# What an API key may do, and with which scope; everything else only people may.
+SCOPES: dict[str, dict[str, str]] = {
+    "marketplace": dict.fromkeys(
+        (
+            "POST /models/<slug>/run",
+            "POST /executions",
+            "POST /runs/<id>/cancel",
+            "POST /executions/<id>/cancel",
+            "POST /uploads",
+        ),
+        "runs:write",
+    )
+    | dict.fromkeys(
+        (
+            "GET /runs",
+            "GET /executions",
+            "GET /runs/<id>",
+            "GET /executions/<id>",
+            "GET /runs/<id>/status",
+            "GET /executions/<id>/status",
+            "GET /runs/<id>/receipt",
+            "GET /executions/<id>/receipt",
+            "GET /runs/<id>/events",
+            "POST /models/<slug>/quote",
+            "GET /events",
+            "GET /webhooks",
+            "GET /webhooks/<id>/deliveries",
+        ),
+        "runs:read",
+    )
+    | dict.fromkeys(
+        (
+            "GET /credits",
+            "GET /credits/purchases/<id>",
+            "GET /credits/history",
+            "GET /credits/statement",
+        ),
+        "credits:read",
+    )
+    | dict.fromkeys(
+        (
+            "POST /webhooks",
+            "GET /webhooks/run-secret",
+            "PUT /webhooks/run-secret",
+            "PATCH /webhooks/<id>",
+            "DELETE /webhooks/<id>",
+            "POST /webhooks/<id>/rotate-secret",
+            "POST /webhooks/<id>/test",
+            "POST /webhooks/<id>/replay",
+        ),
+        "webhooks:write",
+    ),
+    "studio": dict.fromkeys(
+        (
+            "GET /tars-models/base-models",
+            "GET /base-models",
+            "GET /tars-models",
+            "GET /tars-models/<model_id>",
+            "GET /tars-models/<model_id>/preview",
+            "POST /tars-models/<model_id>/preview",
+        ),
+        "models:read",
+    )
+    | dict.fromkeys(
+        (
+            "POST /tars-models",
+            "PUT /tars-models/<model_id>",
+            "PATCH /tars-models/<model_id>",
+            "DELETE /tars-models/<model_id>",
+            "POST /tars-models/<model_id>/publish",
+            "POST /tars-models/<model_id>/archive",
+            "POST /tars-models/<id>/test-run",
+        ),
+        "models:write",
+    )
+    | dict.fromkeys(
+        (
+            "GET /earnings",
+            "GET /earnings/history",
+            "GET /earnings/breakdown",
+            "GET /payouts",
+            "GET /payouts/account",
+            "GET /events",
+            "GET /webhooks",
+            "GET /webhooks/<id>/deliveries",
+        ),
+        "earnings:read",
+    )
+    | dict.fromkeys(
+        (
+            "POST /webhooks",
+            "PATCH /webhooks/<id>",
+            "DELETE /webhooks/<id>",
+            "POST /webhooks/<id>/rotate-secret",
+            "POST /webhooks/<id>/test",
+            "POST /webhooks/<id>/replay",
+        ),
+        "webhooks:write",
+    ),
 }
 PREFIX = {
     "marketplace": "/api/marketplace",
@@ -143,6 +299,8 @@ NO_RUN, NO_MODEL, NO_ROUTE = (
     (404, "MODEL_NOT_FOUND"),
     (404, "ROUTE_NOT_FOUND"),
 )
+NO_KEY, NO_WEBHOOK = (404, "KEY_NOT_FOUND"), (404, "WEBHOOK_NOT_FOUND")
+UNKNOWN_KEY, NOT_BY_KEY = (401, "INVALID_KEY"), (403, "KEY_NOT_ALLOWED")
 NO_PURCHASE, NOT_FROM_STRIPE = (404, "PURCHASE_NOT_FOUND"), (400, "BAD_SIGNATURE")
 NOT_STAFF = (403, "NOT_AN_ADMIN")
 EXPIRED = (401, "TOKEN_EXPIRED")
@@ -169,6 +327,10 @@ REFUSED: dict[str, dict[str, Answer]] = {
     CONSUMER: _CONSUMER,
     RUN: _CONSUMER | {"consumer": NO_RUN},
     PURCHASE: _CONSUMER | {"consumer": NO_PURCHASE},
+    KEY: _CONSUMER | {"consumer": NO_KEY},
+    WEBHOOK: _CONSUMER | {"consumer": NO_WEBHOOK},
+    OWN_KEY: _REGISTERED | {"developer": NO_KEY},
+    OWN_WEBHOOK: _REGISTERED | {"developer": NO_WEBHOOK},
     SIGNED: dict.fromkeys(PEOPLE, NOT_FROM_STRIPE),
     SIGNED_IN_DEVELOPER: _DEVELOPER | {"suspended developer": SUSPENDED},
     DEVELOPER: _REGISTERED,
@@ -184,9 +346,9 @@ REFUSED[INTERNAL] |= dict.fromkeys(TOKENS, RUBBISH)
 REFUSED[CALLBACK] |= dict.fromkeys(TOKENS, NO_ROUTE)
 REFUSED[SIGNED] |= dict.fromkeys(TOKENS, NOT_FROM_STRIPE)
 # Those of the other project are answered alike everywhere, suspended or not.
-for _kind in (USER, CONSUMER, RUN, PURCHASE):
+for _kind in (USER, CONSUMER, RUN, PURCHASE, KEY, WEBHOOK):
     REFUSED[_kind]["suspended developer"] = OTHER_PROJECT
-for _kind in (SIGNED_IN_DEVELOPER, DEVELOPER, OWN_MODEL, STAFF):
+for _kind in (SIGNED_IN_DEVELOPER, DEVELOPER, OWN_MODEL, OWN_KEY, OWN_WEBHOOK, STAFF):
     REFUSED[_kind]["suspended consumer"] = OTHER_PROJECT
 REFUSED[STAFF]["suspended developer"] = NOT_STAFF
 
@@ -201,3 +363,13 @@ def documented(app: App) -> dict[str, set[str]]:
 
 
 DOCUMENTED = {name: documented(app) for name, app in APPS.items()}
+
+
+def refused_key(function: str, row: str, person: str) -> Answer | None:
+    """How a key is turned away that belongs to `person` and has every scope there is."""
+    kind = TABLE[function][row]
+    if kind in {PUBLIC, CALLBACK, SIGNED, INTERNAL, USER, SIGNED_IN_DEVELOPER, STAFF}:
+        return REFUSED[kind].get("rubbish")  # nothing there knows what a key is
+    if (function == "marketplace") != (person == "consumer"):
+        return UNKNOWN_KEY
+    return REFUSED[kind].get(person) if row in SCOPES[function] else NOT_BY_KEY

@@ -12,13 +12,17 @@ from tests.http.functions import APPS
 from tests.security.access import (
     CALLBACK,
     DOCUMENTED,
+    NOT_BY_KEY,
     PEOPLE,
     PREFIX,
     PUBLIC,
     REFUSED,
+    SCOPES,
     SIGNED,
     TABLE,
+    UNKNOWN_KEY,
     Answer,
+    refused_key,
 )
 from tests.world import Caller, Model, World
 
@@ -32,6 +36,8 @@ class Place:
     run: str
     purchase: str
     people: dict[str, Caller]
+    keys: dict[str, str]
+    webhooks: dict[str, str]
 
 
 @pytest.fixture
@@ -53,7 +59,33 @@ def place(world: World) -> Place:
             statement = f"UPDATE {table} SET suspended_at = now() WHERE firebase_uid = :uid"
             connection.execute(text(statement), {"uid": uid})
     world.ended(owner, run)
-    return Place(world, model, run, world.bought(owner, 500)["id"], people)
+    sides = {"marketplace": owner, "studio": model.developer}
+    for name, who in (("consumer", "marketplace"), ("developer", "studio")):
+        path, scopes = f"/api/{who}/keys", sorted(set(SCOPES[who].values()))
+        key = people[name].ok("POST", path, {"name": "all", "scopes": scopes})["key"]
+        people[f"{name}'s key"] = Caller(world.base, key)
+    return Place(
+        world,
+        model,
+        run,
+        world.bought(owner, 500)["id"],
+        people,
+        keys={name: a_key(name, who) for name, who in sides.items()},
+        webhooks={name: a_webhook(name, who) for name, who in sides.items()},
+    )
+
+
+def a_key(function: str, owner: Caller) -> str:
+    """The id of a key of someone else's."""
+    scopes = sorted(set(SCOPES[function].values()))
+    made = owner.ok("POST", f"/api/{function}/keys", {"name": "mine", "scopes": scopes})
+    return str(made["id"])
+
+
+def a_webhook(function: str, owner: Caller) -> str:
+    """The id of a webhook of someone else's; an address needs no name service."""
+    url = {"url": "https://93.184.216.34/hook"}
+    return str(owner.ok("POST", f"/api/{function}/webhooks", url)["id"])
 
 
 def test_every_route_of_every_function_has_a_row_and_every_row_a_route() -> None:
@@ -70,12 +102,25 @@ def test_a_route_is_public_in_the_table_exactly_if_it_has_no_guard() -> None:
             assert (route.guard is None) == (kind in {PUBLIC, CALLBACK, SIGNED}), (name, route.path)
 
 
+def test_keys_may_do_what_the_table_says_and_with_that_scope() -> None:
+    scopes = {
+        name: {
+            f"{route.method} {route.path}": scope
+            for route in APPS[name].table
+            if (scope := getattr(route.guard, "scope", None)) is not None
+        }
+        for name in SCOPES
+    }
+    assert scopes == SCOPES
+
+
 @pytest.mark.parametrize("function", sorted(TABLE))
 def test_everyone_is_let_in_or_turned_away_as_the_table_says(place: Place, function: str) -> None:
     wrong = []
     for row, kind in TABLE[function].items():
-        for person in PEOPLE:
-            expected = REFUSED[kind].get(person)
+        for person in (*PEOPLE, "consumer's key", "developer's key"):
+            owner, _, by_key = person.partition("'s ")
+            expected = refused_key(function, row, owner) if by_key else REFUSED[kind].get(person)
             answer = answered(place, function, row, person)
             if answer != expected:
                 wrong.append((row, person, answer, expected))
@@ -85,8 +130,10 @@ def test_everyone_is_let_in_or_turned_away_as_the_table_says(place: Place, funct
 def answered(place: Place, function: str, row: str, person: str) -> Answer | None:
     """How a person is turned away from a route; None when let in, whatever comes then."""
     method, path = row.split()
-    filled = PREFIX[function] + fill(place, path)
+    filled = PREFIX[function] + fill(place, function, path)
     body: dict[str, Any] | None = {} if method in {"POST", "PUT", "PATCH"} else None
+    if path.endswith("/replay"):  # whose webhook it is, is looked at once the body is right
+        body = {"since": "2026-01-01T00:00:00Z"}
     response = caller(place, person).call(method, filled, body)
     status = str(response.status_code)
     assert status in DOCUMENTED[function].get(row, {status}), (row, person, response.text)
@@ -111,11 +158,12 @@ def caller(place: Place, person: str) -> Caller:
 
 def refusals(function: str) -> Iterator[Answer]:
     """Every way of being turned away from a function."""
+    yield from (UNKNOWN_KEY, NOT_BY_KEY)
     for kind in set(TABLE[function].values()):
         yield from REFUSED[kind].values()
 
 
-def fill(place: Place, path: str) -> str:
+def fill(place: Place, function: str, path: str) -> str:
     """The path of the owner's own thing."""
     values: dict[str, Any] = {
         "<slug>": place.model.slug,
@@ -125,15 +173,20 @@ def fill(place: Place, path: str) -> str:
         "<attempt>": uuid.uuid4(),
         "<token>": "guess",
         "<consumer_id>": uuid.uuid4(),
-        "<id>": thing(place, path),
+        "<developer_id>": uuid.uuid4(),
+        "<id>": thing(place, function, path),
     }
     for name, value in values.items():
         path = path.replace(name, str(value))
     return path
 
 
-def thing(place: Place, path: str) -> str:
+def thing(place: Place, function: str, path: str) -> str:
     """What an `<id>` in that path is the id of."""
+    if path.startswith("/keys"):
+        return place.keys[function]
+    if path.startswith("/webhooks"):
+        return place.webhooks[function]
     if "tars-models" in path:
         return place.model.id
     return place.purchase if "purchases" in path else place.run

@@ -65,6 +65,7 @@ class Installation:
             cleanup_target_url="https://cleanup.example",
             log_level="ERROR",
             catalogue_seconds=0,  # what is kept goes by the machine's clock
+            rate_limit_scale=0,
         )
         self.rng = rng
         self.scheduler = Scheduler(rng, trace)

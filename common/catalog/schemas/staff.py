@@ -14,7 +14,7 @@ from common.catalog.schemas.fields import (
     Title,
     WaitSeconds,
 )
-from common.catalog.tables import Category, OutputType, Source
+from common.catalog.tables import Category, Moderation, OutputType, Source
 from common.http import AS_NUMBER, Flag, In, JsonObject, Moment, Out, Paging, Timestamp
 from common.text import Line, Paragraphs
 
@@ -102,6 +102,7 @@ class BaseModelIn(In):
     execution_timeout_seconds: TimeoutSeconds = 600
     gpu_class: GpuClass | None = None
     minimum_price_credits: Annotated[int, Field(ge=1, le=10_000), AS_NUMBER] = 1
+    moderation: Moderation = "off"
     is_active: Flag = True
 
 
@@ -123,6 +124,7 @@ class BaseModelChanges(In):
     minimum_price_credits: Annotated[int, Field(ge=1, le=10_000), AS_NUMBER] = Field(
         default_factory=int
     )
+    moderation: Moderation = Field(default_factory=lambda: "off")
     is_active: Flag = Field(default_factory=bool)
 
 
@@ -161,6 +163,7 @@ class BaseModelAdmin(Out):
     execution_timeout_seconds: int
     gpu_class: str | None
     minimum_price_credits: int
+    moderation: Moderation
     is_active: bool
     created_at: Timestamp
     updated_at: Timestamp

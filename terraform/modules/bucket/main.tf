@@ -70,8 +70,8 @@ resource "google_storage_bucket" "this" {
     for_each = length(var.origins) > 0 ? [var.origins] : []
     content {
       origin          = cors.value
-      method          = ["GET", "HEAD"]
-      response_header = ["Content-Type", "Content-Length", "Content-Range", "ETag"]
+      method          = var.methods
+      response_header = ["Content-Type", "Content-Length", "Content-Range", "ETag", "x-goog-content-length-range"]
       max_age_seconds = 3600
     }
   }

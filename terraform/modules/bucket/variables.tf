@@ -54,3 +54,9 @@ variable "grants" {
   type        = map(map(string))
   default     = {}
 }
+
+variable "methods" {
+  description = "What browsers of these origins may do with signed URLs"
+  type        = list(string)
+  default     = ["GET", "HEAD"]
+}

@@ -26,8 +26,16 @@ module "outputs" {
   }
 }
 
-# What GPU workers hand in over the S3 interface; it is copied to the results at once. The account's
-# key is made by hand (infra/runbook/bootstrap.md): here it would lie in the state.
+locals {
+  uploaders = {
+    workers     = module.service_accounts.members.worker-uploads
+    marketplace = local.members.marketplace
+  }
+}
+
+# What GPU workers hand in over the S3 interface, which is copied to the results at once, and what
+# consumers upload to be inputs. The workers' key is made by hand (infra/runbook/bootstrap.md): here
+# it would lie in the state.
 module "uploads" {
   source            = "../bucket"
   project_id        = var.place.project_id
@@ -35,12 +43,14 @@ module "uploads" {
   location          = var.place.region
   delete_after_days = 2
   soft_delete_days  = 0
+  origins           = local.origins
+  methods           = ["PUT"]
   depends_on        = [module.project]
 
-  # The viewer's part is for the signed URL by which we fetch it.
+  # The viewer's part is for the signed URLs by which we and the workers fetch it.
   grants = {
-    "roles/storage.objectCreator" = { workers = module.service_accounts.members.worker-uploads }
-    "roles/storage.objectViewer"  = { workers = module.service_accounts.members.worker-uploads }
+    "roles/storage.objectCreator" = local.uploaders
+    "roles/storage.objectViewer"  = local.uploaders
   }
 }
 

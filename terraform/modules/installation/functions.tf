@@ -6,7 +6,7 @@ locals {
     marketplace = {
       description = "Consumers: browse, buy credits, run, read results"
       public      = true, concurrency = 16, warm = 1, max = 20, timeout = 60, memory = "512Mi"
-      settings    = ["consumers", "runs", "pages"]
+      settings    = ["consumers", "runs", "uploads", "pages"]
       secrets     = ["runpod-api-key", "stripe-secret-key"]
       roles       = ["sets_alarms", "keeps_results"]
     }
@@ -39,7 +39,7 @@ locals {
       roles       = []
     }
     tasks = {
-      description = "Cloud Tasks' alarms: submit, poll, time out"
+      description = "Cloud Tasks' alarms: submit, poll, time out, deliver"
       public      = false, concurrency = 16, warm = 0, max = 10, timeout = 120, memory = "512Mi"
       settings    = ["internal", "runs"]
       secrets     = ["runpod-api-key"]
@@ -70,8 +70,9 @@ locals {
   queue_prefix = "executions"
   queues = {
     submit  = { per_second = 100, share = 0.2 }
-    poll    = { per_second = 500, share = 0.6 }
-    timeout = { per_second = 100, share = 0.2 }
+    poll    = { per_second = 500, share = 0.5 }
+    timeout = { per_second = 100, share = 0.1 }
+    deliver = { per_second = 100, share = 0.2 }
   }
 
   # Each route of functions/cleanup and its rhythm; the hourly ones keep out of each other's way.
@@ -116,6 +117,9 @@ locals {
       INVOKER_EMAIL    = module.service_accounts.emails.task-invoker
       OUTPUT_BUCKET    = module.outputs.name
       TRACE_SHARE      = tostring(var.size.trace_share)
+    }
+    uploads = {
+      UPLOAD_BUCKET = module.uploads.name
     }
     internal = {
       PRIVATE_SERVICE = "true"

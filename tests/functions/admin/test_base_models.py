@@ -10,7 +10,8 @@ from tests.functions.callers import SCHEMA, Catalogue
 SHAPE = {
     "id", "endpointId", "slug", "name", "description", "category", "inputSchema",
     "schemaRevision", "outputType", "outputFormat", "outputAdapter", "estimatedSeconds",
-    "queueSeconds", "executionTimeoutSeconds", "gpuClass", "minimumPriceCredits", "isActive",
+    "queueSeconds", "executionTimeoutSeconds", "gpuClass", "minimumPriceCredits", "moderation",
+    "isActive",
     "createdAt", "updatedAt", "endpoint",
 }  # fmt: skip
 

@@ -1,0 +1,170 @@
+"""One run as server-sent events: its status, its text as it comes, and its end.
+
+An event's id says how far its reader has come, `<pieces of text>-<rank of the status>`, so that
+whoever comes back with Last-Event-ID goes on from there. RunPod gives each piece of a stream once:
+one reader at a time takes them and keeps them for all others.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from common import logs
+from common.executions import queries
+from common.executions.queries import AttemptContext
+from common.executions.queueing import queue_of
+from common.executions.reading import Sign, status_row, status_shown
+from common.executions.tools import Tools
+from common.executions.vllm_text import read_answer
+from common.gateways.errors import GatewayError
+
+log = logs.Log("executions")
+LONGEST_SECONDS = 50.0  # a function may take a minute; readers come back by themselves
+PAUSE_SECONDS, ALIVE_SECONDS = 0.5, 10.0
+STREAM_WAIT_MS = 1000
+_RANKS = {"PENDING": 0, "QUEUED": 1, "RUNNING": 2}
+_ENDED = 3
+_PLACE = re.compile(r"(\d{1,9})-([0-3])")
+
+
+@dataclass
+class Place:
+    """How far a reader has come: pieces of text, and the rank of the status last told."""
+
+    pieces: int = 0
+    rank: int = -1
+
+    @classmethod
+    def of(cls, last_event_id: str | None) -> "Place":
+        """Where an earlier connection ended; the beginning for anything else."""
+        found = _PLACE.fullmatch(last_event_id or "")
+        return cls(int(found[1]), int(found[2])) if found else cls()
+
+    def __str__(self) -> str:
+        return f"{self.pieces}-{max(self.rank, 0)}"
+
+
+@dataclass
+class _Text:
+    """Puts a worker's pieces together: a server-sent event of vLLM may be cut anywhere."""
+
+    rest: str = ""
+    told: list[str] = field(default_factory=list)
+
+    def add(self, piece: Any) -> None:
+        if isinstance(piece, str):
+            whole, mark, self.rest = (self.rest + piece).rpartition("\n\n")
+            piece = whole + mark
+        if piece and (text := read_answer(piece).text):
+            self.told.append(text)
+
+    def take(self) -> list[str]:
+        told, self.told = self.told, []
+        return told
+
+
+class RunEvents:
+    """The events of one run for one reader, whose run it is."""
+
+    def __init__(
+        self, tools: Tools, execution_id: uuid.UUID, consumer_id: uuid.UUID, sign: Sign
+    ) -> None:
+        self._tools, self._sign = tools, sign
+        self._id, self._consumer_id = execution_id, consumer_id
+        self._reader = uuid.uuid4()
+        self._text = _Text()
+        self._queue: Any = None
+
+    def follow(self, place: Place) -> Iterator[bytes]:
+        """Bytes to send until the run has ended or the connection has lasted long enough."""
+        clock = self._tools.clock
+        started = told_at = clock.now()
+        streamed = self._is_streamed()
+        yield b"retry: 1000\n\n"
+        while True:
+            news = list(self._news(place, streamed=streamed))
+            yield from news
+            now = clock.now()
+            if place.rank == _ENDED or (now - started).total_seconds() > LONGEST_SECONDS:
+                return
+            if news:
+                told_at = now
+            elif (now - told_at).total_seconds() > ALIVE_SECONDS:
+                told_at = now
+                yield b": still here\n\n"
+            clock.sleep(PAUSE_SECONDS)
+
+    def _news(self, place: Place, *, streamed: bool) -> Iterator[bytes]:
+        if streamed:
+            self._take_pieces()
+        with self._tools.db.step() as connection:
+            row = status_row(connection, self._id, self._consumer_id)
+            chunks = queries.chunks_after(connection, self._id, place.pieces) if streamed else []
+            ended = row.status not in _RANKS
+            queue = None if ended else queue_of(connection, self._id, self._tools.clock.now())
+        for chunk in chunks:
+            place.pieces = chunk.n
+            told = {"index": chunk.n, "attempt": chunk.attempt, "text": chunk.content}
+            yield _event("output", place, told)
+        if ended and place.rank < _ENDED:
+            place.rank = _ENDED
+            yield _event(
+                "completed",
+                place,
+                status_shown(row, self._sign).model_dump(mode="json", by_alias=True),
+            )
+        elif not ended:
+            shown = queue.model_dump(mode="json", by_alias=True) if queue else {}
+            moved = shown.get("position") != (self._queue or {}).get("position")
+            if _RANKS[row.status] > place.rank or (self._queue is not None and moved):
+                place.rank = _RANKS[row.status]
+                yield _event("status", place, {"status": row.status, **shown})
+            self._queue = shown
+
+    def _is_streamed(self) -> bool:
+        with self._tools.db.step() as connection:
+            return queries.is_streamed(connection, self._id)
+
+    def _take_pieces(self) -> None:
+        """Moves what the worker has put out from RunPod to where every reader finds it."""
+        with self._tools.db.step() as connection:
+            attempt = queries.current_attempt(connection, self._id)
+            mine = (
+                attempt is not None
+                and attempt.job_id is not None
+                and attempt.phase == "watching"
+                and queries.lease_stream(
+                    connection, self._id, self._reader, self._tools.clock.now()
+                )
+            )
+        if attempt is not None and mine:
+            self._fetch(attempt)
+
+    def _fetch(self, attempt: AttemptContext) -> None:
+        assert attempt.job_id is not None
+        try:
+            _, pieces = self._tools.runpod.stream(
+                attempt.runpod_endpoint_id, attempt.job_id, wait_ms=STREAM_WAIT_MS
+            )
+        except GatewayError as error:
+            log.warning("stream without an answer", trouble=type(error).__name__)
+            return
+        for piece in pieces:
+            self._text.add(piece)
+        if told := self._text.take():
+            with self._tools.db.step() as connection:
+                queries.add_chunks(
+                    connection,
+                    self._id,
+                    attempt=attempt.n,
+                    pieces=told,
+                    now=self._tools.clock.now(),
+                )
+
+
+def _event(kind: str, place: Place, data: dict[str, Any]) -> bytes:
+    told = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"id: {place}\nevent: {kind}\ndata: {told}\n\n".encode()

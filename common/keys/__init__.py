@@ -1,0 +1,1 @@
+"""API keys: what programs sign in with, for consumers and developers."""

@@ -1,0 +1,1 @@
+"""What keeps the market decent: words that inputs may not have, reports, suspensions."""

@@ -1,0 +1,1 @@
+"""Files that consumers upload to our bucket, to be inputs of runs."""

@@ -1,0 +1,41 @@
+"""All SQL of the uploads."""
+
+import uuid
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from common.uploads.tables import UploadRow
+
+
+class Found(NamedTuple):
+    """An upload that may be used."""
+
+    object_name: str
+    content_type: str
+
+
+_OWNED = text(
+    "SELECT object_name, content_type FROM uploads "
+    "WHERE id = :id AND consumer_id = :consumer AND expires_at > :now"
+)
+
+
+def add(session: Session, values: dict[str, Any]) -> UploadRow:
+    """The upload; one of that id that is there already stays as it is."""
+    session.execute(
+        insert(UploadRow).values(**values).on_conflict_do_nothing(index_elements=["id"])
+    )
+    return session.get_one(UploadRow, values["id"])
+
+
+def owned(
+    connection: Connection, upload_id: uuid.UUID, consumer_id: uuid.UUID, now: datetime
+) -> Found | None:
+    """The consumer's upload, unless it has expired."""
+    parameters = {"id": upload_id, "consumer": consumer_id, "now": now}
+    row = connection.execute(_OWNED, parameters).one_or_none()
+    return Found._make(row) if row else None

@@ -1,0 +1,1 @@
+"""Webhooks that we send: signed, in order, again and again until they are taken."""
