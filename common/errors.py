@@ -342,8 +342,12 @@ class InvalidInputs(Unprocessable):
         return cls(_summary(errors), errors=list(errors))
 
 
-class InputsRefused(InvalidInputs):
+class InputsRefused(Unprocessable):
     """These inputs have words that this model does not take."""
+
+    @classmethod
+    def of(cls, errors: Sequence[FieldError]) -> "InputsRefused":
+        return cls(_summary(errors), errors=list(errors))
 
 
 class InvalidOverrides(Unprocessable):

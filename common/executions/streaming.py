@@ -10,11 +10,12 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from common import logs
 from common.executions import queries
-from common.executions.queries import AttemptContext
+from common.executions.queries import AnyRow, AttemptContext
 from common.executions.queueing import queue_of
 from common.executions.reading import Sign, status_row, status_shown
 from common.executions.tools import Tools
@@ -25,6 +26,7 @@ log = logs.Log("executions")
 LONGEST_SECONDS = 50.0  # a function may take a minute; readers come back by themselves
 PAUSE_SECONDS, ALIVE_SECONDS = 0.5, 10.0
 STREAM_WAIT_MS = 1000
+LAST_PIECES = timedelta(seconds=60)
 _RANKS = {"PENDING": 0, "QUEUED": 1, "RUNNING": 2}
 _ENDED = 3
 _PLACE = re.compile(r"(\d{1,9})-([0-3])")
@@ -98,12 +100,13 @@ class RunEvents:
             clock.sleep(PAUSE_SECONDS)
 
     def _news(self, place: Place, *, streamed: bool) -> Iterator[bytes]:
-        if streamed:
-            self._take_pieces()
         with self._tools.db.step() as connection:
             row = status_row(connection, self._id, self._consumer_id)
+        ended = row.status not in _RANKS
+        if streamed and (not ended or self._just_ended(row)):
+            self._take_pieces()
+        with self._tools.db.step() as connection:
             chunks = queries.chunks_after(connection, self._id, place.pieces) if streamed else []
-            ended = row.status not in _RANKS
             queue = None if ended else queue_of(connection, self._id, self._tools.clock.now())
         for chunk in chunks:
             place.pieces = chunk.n
@@ -124,6 +127,10 @@ class RunEvents:
                 yield _event("status", place, {"status": row.status, **shown})
             self._queue = shown
 
+    def _just_ended(self, row: AnyRow) -> bool:
+        """The end may be known before the last pieces were taken."""
+        return bool(self._tools.clock.now() - row.finished_at < LAST_PIECES)
+
     def _is_streamed(self) -> bool:
         with self._tools.db.step() as connection:
             return queries.is_streamed(connection, self._id)
@@ -135,7 +142,7 @@ class RunEvents:
             mine = (
                 attempt is not None
                 and attempt.job_id is not None
-                and attempt.phase == "watching"
+                and attempt.phase in {"watching", "done"}
                 and queries.lease_stream(
                     connection, self._id, self._reader, self._tools.clock.now()
                 )
