@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from common.catalog.service import Runnable
 from common.errors import InvalidInputs, UploadNotFound, UploadNotReady
 from common.executions.tools import Tools
-from common.gateways.errors import GatewayError
+from common.gateways.outbound import OutboundError
 from common.uploads import service as uploads
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _named(name: str, act: Callable[[], Any]) -> Any:
         return act()
     except (UploadNotFound, UploadNotReady) as error:
         raise InvalidInputs.of([{"field": name, "message": error.message}]) from None
-    except GatewayError as error:
+    except OutboundError as error:  # its words are ours
         message = f"cannot be used: {error}"
         raise InvalidInputs.of([{"field": name, "message": message}]) from None
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from common import logs
+from common.errors import TarsifyError
 from common.executions import queries
 from common.executions.queries import AnyRow, AttemptContext
 from common.executions.queueing import queue_of
@@ -21,6 +22,7 @@ from common.executions.reading import Sign, status_row, status_shown
 from common.executions.tools import Tools
 from common.executions.vllm_text import read_answer
 from common.gateways.errors import GatewayError
+from common.http.failures import failure_of
 
 log = logs.Log("executions")
 LONGEST_SECONDS = 50.0  # a function may take a minute; readers come back by themselves
@@ -81,7 +83,19 @@ class RunEvents:
         self._queue: Any = None
 
     def follow(self, place: Place) -> Iterator[bytes]:
-        """Bytes to send until the run has ended or the connection has lasted long enough."""
+        """Bytes to send until the run has ended or the connection has lasted long enough.
+
+        What breaks on the way ends the connection with an event `error`; its reader comes back.
+        """
+        try:
+            yield from self._follow(place)
+        except Exception as error:  # the answer has begun: nobody above can say it any more
+            log.error("stream broken off", exception=error, executionId=str(self._id))
+            failure = error if isinstance(error, TarsifyError) else failure_of(error)
+            told = {"code": failure.code(), "message": failure.message}
+            yield f"event: error\ndata: {json.dumps(told)}\n\n".encode()
+
+    def _follow(self, place: Place) -> Iterator[bytes]:
         clock = self._tools.clock
         started = told_at = clock.now()
         streamed = self._is_streamed()

@@ -7,7 +7,7 @@ inside would cost half the request rate (measured, see the README's benchmarks).
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -63,10 +63,12 @@ class App:
         settings: Callable[[], Settings],
         needs: tuple[str, ...] = (),
         gate: Callable[[], Gate] | None = None,
+        examples: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
         self.name, self.title, self.prefixes, self.needs = name, title, prefixes, needs
         self.table = RouteTable()
         self._settings, self._gate = settings, gate
+        self.examples = examples or {}
         require(settings(), needs)  # a wrong configuration ends the process, not its first request
         self._add_document()
         self._take_over_error_pages()
@@ -91,12 +93,11 @@ class App:
         unlimited: bool = False,
         media: str = "application/json",
         also: tuple[int, ...] = (),
-        example: dict[str, Any] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Registers a handler; its docstring's first line is the operation's summary.
 
         A POST of someone signed in is remembered under its Idempotency-Key, unless the route takes
-        the key itself. `example` fills the path's parameters and the query in the document.
+        the key itself.
         """
         gated = self._gate is not None and not unlimited
         remembers = (
@@ -133,7 +134,6 @@ class App:
                         remembers=remembers,
                         media=media,
                         also=also,
-                        example=example or {},
                     )
                 )
             return handler

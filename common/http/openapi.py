@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of a function, made from its route table and nothing else."""
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from common.http.app import App
     from common.http.routes import Route
 
+ORIGIN = "https://tarsify.com"
+EXAMPLE_SLUG, EXAMPLE_ID = "lighthouses", "5a0d8c1e-6f0b-4e52-9d35-0f5f4b1d7a66"
 _REF = "#/components/schemas/{model}"
 _META = {
     "type": "object",
@@ -61,6 +64,7 @@ def document(app: "App") -> dict[str, Any]:
     for route in routes:
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.path)
         operation = paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+        _add_example(operation, app, route, path)
         if route.links:
             operation["responses"][str(route.status)]["links"] = _links(route, named)
     return {
@@ -80,6 +84,25 @@ def document(app: "App") -> dict[str, Any]:
             },
         },
     }
+
+
+def _add_example(operation: dict[str, Any], app: "App", route: "Route", path: str) -> None:
+    """An example of the request, and the same as a command; a test sends each of them."""
+    body = app.examples.get(f"{route.method} {route.path}")
+    if body is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = body
+    filled = re.sub(r"{(\w+)}", lambda name: _example_of(name[1]), path)
+    prefix = app.prefixes[0] if app.prefixes else ""
+    lines = [f"curl -X {route.method} {ORIGIN}{prefix}{filled}"]
+    if route.guard is not None:
+        lines.append("-H 'Authorization: Bearer $TOKEN'".replace("'", '"'))
+    if body is not None:
+        lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(body)}'"]
+    operation["x-codeSamples"] = [{"lang": "Shell", "source": " \\\n  ".join(lines)}]
+
+
+def _example_of(name: str) -> str:
+    return EXAMPLE_SLUG if name == "slug" else EXAMPLE_ID
 
 
 def _schemas(routes: list["Route"]) -> dict[str, Any]:
@@ -126,7 +149,13 @@ def _operation_id(route: "Route") -> str:
 
 def _parameters(route: "Route") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": _path_schema(name),
+            "example": _example_of(name),
+        }
         for name in _path_names(route)
     ]
     found += [

@@ -69,7 +69,6 @@ class Route:
     remembers: bool = False  # whether the answer is kept for a repeat under the same key
     media: str = "application/json"
     also: tuple[int, ...] = ()  # other statuses of a success
-    example: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass

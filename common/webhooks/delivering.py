@@ -13,6 +13,7 @@ from common import logs
 from common.errors import InvalidRequest
 from common.events.service import event_id
 from common.gateways.errors import GatewayError
+from common.gateways.outbound import OutboundError
 from common.http.wire import iso_milliseconds
 from common.webhooks import queries
 from common.webhooks.messages import DeliveryTask
@@ -33,7 +34,7 @@ def check_url(tools: Tools, url: str) -> None:
     """Refuses an address that no delivery could go to; raises InvalidRequest naming why."""
     try:
         tools.outbound.check(url)
-    except GatewayError as error:
+    except OutboundError as error:  # its words are ours
         message = f"cannot be used: {error}"
         raise InvalidRequest.of([{"field": "url", "message": message}]) from None
 
@@ -109,5 +110,7 @@ def _sent(tools: Tools, begun: Begun) -> tuple["Answered | None", str | None]:
             ),
             None,
         )
-    except GatewayError as error:
+    except OutboundError as error:
         return None, str(error) or type(error).__name__
+    except GatewayError as error:
+        return None, type(error).__name__

@@ -15,6 +15,7 @@ from functions.admin import (
     moderation,
     money,
 )
+from functions.admin.examples import EXAMPLES
 
 app = App(
     "admin",
@@ -23,6 +24,7 @@ app = App(
     settings=lambda: runtime().settings,
     needs=needs.DEVELOPERS + needs.STRIPE,
     gate=lambda: runtime().gate,
+    examples=EXAMPLES,
 )
 add_health(app, runtime)
 for each in (endpoints, base_models, gpu_prices, grants, invariants, moderation, money):

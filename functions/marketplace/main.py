@@ -17,6 +17,7 @@ from functions.marketplace import (
     uploads,
     wallet,
 )
+from functions.marketplace.examples import EXAMPLES
 
 app = App(
     "marketplace",
@@ -25,6 +26,7 @@ app = App(
     settings=lambda: runtime().settings,
     needs=needs.CONSUMERS + needs.RUNS + needs.UPLOADS + needs.STRIPE + ("market_url",),
     gate=lambda: runtime().gate,
+    examples=EXAMPLES,
 )
 add_health(app, runtime)
 

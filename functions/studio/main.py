@@ -7,6 +7,7 @@ from common.http import App, Call, JsonObject
 from common.http.health import add_health
 from common.runtime import runtime
 from functions.studio import account, earnings, hooks, keys, leaving, models, test_runs
+from functions.studio.examples import EXAMPLES
 
 app = App(
     "studio",
@@ -15,6 +16,7 @@ app = App(
     settings=lambda: runtime().settings,
     needs=needs.DEVELOPERS + needs.RUNS + needs.STRIPE + ("studio_url",),
     gate=lambda: runtime().gate,
+    examples=EXAMPLES,
 )
 add_health(app, runtime)
 for each in (account, keys, leaving, earnings, models, test_runs, hooks):

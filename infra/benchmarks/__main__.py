@@ -21,6 +21,7 @@ from infra.benchmarks.cold import measure_cold
 from infra.benchmarks.cold_report import cold_json, show_cold
 from infra.benchmarks.costs import measure_usage
 from infra.benchmarks.costs_report import costs_json, show_costs
+from infra.benchmarks.guards import guards_json, measure_guards, show_guards
 from infra.benchmarks.installation import Installation, installation
 from infra.benchmarks.ledger import SIZES, measure_ledger
 from infra.benchmarks.ledger_filling import WALLETS
@@ -114,6 +115,14 @@ def _platform(bench: Bench) -> tuple[int, dict[str, Any]]:
     return wrong, as_json(rates, sustained)
 
 
+def _guards(bench: Bench) -> tuple[int, dict[str, Any]]:
+    options = bench.options
+    bench.console.print("measuring what guards a start ...")
+    costs = measure_guards(bench.place, rounds=options.rounds, seconds=options.seconds)
+    show_guards(bench.console, costs)
+    return sum(each.wrong for each in costs), {"guards": guards_json(costs)}
+
+
 def _ledger(bench: Bench) -> tuple[int, dict[str, Any]]:
     options = bench.options
     rates = measure_ledger(
@@ -126,7 +135,13 @@ def _ledger(bench: Bench) -> tuple[int, dict[str, Any]]:
     return rates.wrong, {"ledger": ledger_json(rates)}
 
 
-PARTS = {"costs": _costs, "archives": _archives, "platform": _platform, "ledger": _ledger}
+PARTS = {
+    "costs": _costs,
+    "archives": _archives,
+    "platform": _platform,
+    "guards": _guards,
+    "ledger": _ledger,
+}
 
 
 if __name__ == "__main__":

@@ -17,11 +17,18 @@ ANSWER_SECONDS = 30.0
 
 
 def prepared(
-    method: str, path: str, *, token: str | None = None, body: Any = None, close: bool = False
+    method: str,
+    path: str,
+    *,
+    token: str | None = None,
+    body: Any = None,
+    close: bool = False,
+    headers: dict[str, str] | None = None,
 ) -> bytes:
     """A request as bytes."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: application/json"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
     if body is not None:

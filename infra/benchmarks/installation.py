@@ -20,6 +20,7 @@ from infra.local.supervisor import Service, until
 from infra.seeding import Admin, seed
 
 MODELS, CONSUMERS, GRANT = 40, 64, 1_000_000
+REMEMBERED = 8_000
 BASE, ENDPOINT = "vllm-chat", "RUNPOD_EP_VLLM"
 # What the worker says of a short answer (runpod.md 5.3): text, so that no media is stored.
 ANSWER = [{"choices": [{"tokens": ["A fox lit a lantern."]}], "usage": {"input": 7, "output": 6}}]
@@ -36,6 +37,7 @@ class Installation:
         self.simulator = SimulatorClient(platform.simulator_url, key=SIMULATOR_KEY)
         self.slugs: list[str] = []
         self.tokens: list[str] = []
+        self.keys: list[str] = []
         self.runs: list[tuple[str, str]] = []  # (token, execution id)
 
     @property
@@ -58,12 +60,17 @@ class Installation:
         developer.call("POST", "/api/studio/auth/register", {})
         self.slugs = [_published(developer, bases[BASE], number) for number in range(MODELS)]
         staff = Caller(platform.url, platform.staff_token)
+        # Starts that are only begun pile up: what is measured is no consumer's turn.
+        limits = {"concurrentRuns": 10_000, "newAccountDays": 0, "newAccountCentsPerDay": 0}
+        staff.call("PUT", "/api/admin/limits", limits)
         for number in range(CONSUMERS):
             token = platform.token("tarsify-users", f"bench-consumer-{number}")
             consumer = Caller(platform.url, token)
             account = consumer.call("POST", "/api/marketplace/auth/register", {})
             staff.call("POST", "/api/admin/credits/grants", _grant(account["id"]))
             self.tokens.append(token)
+            order = {"name": "bench", "scopes": ["runs:write"]}
+            self.keys.append(str(consumer.call("POST", "/api/marketplace/keys", order)["key"]))
 
     def run_some(self) -> None:
         """One run of each consumer: half of them wait for a GPU, half are done."""
@@ -114,6 +121,26 @@ class Installation:
             for token, slug in zip(self.tokens, self.slugs * 2, strict=False)
         ]
 
+    def starts_by_key(self) -> list[bytes]:
+        return [
+            prepared("POST", f"/models/{slug}/run", token=key, body=PROMPT)
+            for key, slug in zip(self.keys, self.slugs * 2, strict=False)
+        ]
+
+    def remembered_starts(self, *, by_key: bool = False) -> list[bytes]:
+        """Each under a key of its own: more than one burst can send."""
+        mark, callers = uuid.uuid4().hex[:8], self.keys if by_key else self.tokens
+        return [
+            prepared(
+                "POST",
+                f"/models/{self.slugs[number % MODELS]}/run",
+                token=callers[number % CONSUMERS],
+                body=PROMPT,
+                headers={"Idempotency-Key": f"{mark}-{number}"},
+            )
+            for number in range(REMEMBERED)
+        ]
+
 
 @contextmanager
 def installation() -> Iterator[Installation]:
@@ -135,7 +162,13 @@ def installation() -> Iterator[Installation]:
         settings["PUBLIC_URL"] = platform.function_url("callback")
         try:
             platform.start()
-            platform.supervisor.start([empty_function(platform), fresh_marketplace(platform)])
+            platform.supervisor.start(
+                [
+                    empty_function(platform),
+                    other_marketplace(platform, "fresh", CATALOGUE_SECONDS="0"),
+                    other_marketplace(platform, "unlimited", RATE_LIMIT_SCALE="0"),
+                ]
+            )
             ready = Installation(platform)
             ready.stock()
             ready.run_some()
@@ -154,12 +187,11 @@ def empty_function(platform: Platform) -> Service:
     return Service("empty", command, port, platform.supervisor.service("marketplace").environment)
 
 
-def fresh_marketplace(platform: Platform) -> Service:
-    """A marketplace that reads the catalogue for each answer, to show what keeping it saves."""
+def other_marketplace(platform: Platform, name: str, **settings: str) -> Service:
+    """A marketplace that is told something else, to show what that costs or saves."""
     usual, port = platform.supervisor.service("marketplace"), free_port()
     command = [str(port) if part == str(usual.port) else part for part in usual.command]
-    environment = {**usual.environment, "CATALOGUE_SECONDS": "0"}
-    return Service("fresh", command, port, environment)
+    return Service(name, command, port, {**usual.environment, **settings})
 
 
 def _published(developer: Caller, base_model_id: str, number: int) -> str:

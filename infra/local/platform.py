@@ -53,12 +53,14 @@ USERS_PROJECT, DEVELOPERS_PROJECT = "tarsify-users", "tarsify-studio"
 class Options:
     """How a platform is set up. `durable=False` and no workers are for tests and benchmarks.
 
+    `receiver_port`: of the receiver of webhooks; any free one unless it is given.
     `proxied`: the functions reach database, RunPod and storage through `Platform.network`, which
     can be told to fail.
     """
 
     folder: Path = ROOT / ".local"
     port: int = 8080
+    receiver_port: int | None = None
     durable: bool = True
     workers: bool = True
     proxied: bool = False
@@ -77,6 +79,7 @@ class Platform:
         self.postgres: PostgresServer | None = None
         names = (*PUBLIC, *INTERNAL, *_STAND_INS, "network", *map(_way, LINKS))
         self.ports = {name: free_port() for name in names}
+        self.ports["receiver"] = self.options.receiver_port or self.ports["receiver"]
         self.network = Control(self.ports["network"])
         self.url = f"http://localhost:{self.options.port}"
         self.real_runpod = bool(self.options.environment.get("RUNPOD_API_KEY"))
@@ -142,6 +145,11 @@ class Platform:
     def stripe_url(self) -> str:
         return f"http://{HOST}:{self.ports['stripe']}"
 
+    @property
+    def receiver_url(self) -> str:
+        """Where webhooks may be sent to on this machine."""
+        return f"http://localhost:{self.ports['receiver']}"
+
     def token(self, project: str, uid: str, **claims: object) -> str:
         """An ID token of a local user."""
         return mint_local_token(project, uid, f"{uid}@example.com", name=uid.title(), **claims)
@@ -203,6 +211,7 @@ class Platform:
                 *("--data", str(folder / "identity.sqlite")),
             ),
         ]
+        services.append(_module("receiver", ports["receiver"], "infra.local.receiver"))
         if not self.real_stripe:
             services.append(self._stripe())
         if not self.real_runpod:
@@ -295,7 +304,7 @@ class Platform:
             "UPLOAD_BUCKET": UPLOADS,
             # One machine is one caller, and its receivers of webhooks are no strangers.
             "RATE_LIMIT_SCALE": given.get("RATE_LIMIT_SCALE", "1000"),
-            "TRUSTED_ORIGINS": given.get("TRUSTED_ORIGINS", "http://localhost:9000"),
+            "TRUSTED_ORIGINS": self.receiver_url,
             "STORAGE_EMULATOR_HOST": f"http://{HOST}:{self._port_of('storage')}",
             "STORAGE_SIGNER_KEY_FILE": str(self._key_file),
             "MARKET_URL": self.url,
@@ -327,7 +336,9 @@ class Platform:
         self.supervisor.start(services)
 
 
-_STAND_INS = ("storage", "tasks-queue", "tasks-certs", "identity", "runpod", "stripe")
+_STAND_INS = (
+    "storage", "tasks-queue", "tasks-certs", "identity", "runpod", "stripe", "receiver",
+)  # fmt: skip
 
 
 def _way(link: str) -> str:

@@ -30,7 +30,9 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     signal.signal(signal.SIGTERM, _interrupt)
-    platform = Platform(Options(folder=options.data.resolve(), port=options.port))
+    platform = Platform(
+        Options(folder=options.data.resolve(), port=options.port, receiver_port=options.port + 1)
+    )
     try:
         _run(platform, console, once=options.once, story=not options.no_story)
     except (NotStarted, StoryFailed, CallFailed, PostgresError, SeedError) as error:
@@ -64,6 +66,7 @@ def _where_to_look(platform: Platform) -> str:
 Tarsify is up until Ctrl-C.
   one origin           {platform.url}
   API documents        {platform.url}/api/marketplace/openapi.json (also studio, admin){simulator}
+  webhook receiver     {platform.receiver_url}
   logs and data        {platform.options.folder}
 Try it:
   TOKEN=$(infra/token users alice)

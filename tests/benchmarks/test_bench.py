@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.benchmarks.cold import FUNCTIONS
+from infra.benchmarks.guards import BARE, GUARDS
 from infra.benchmarks.rates import MEASURES
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,9 @@ def test_a_short_run_measures_everything_and_ends_well(tmp_path: Path) -> None:
     assert set(FUNCTIONS) < cold.keys()
     assert all(0 < each["starts"][0] < 30 and each["memory"]["pss"] > 1 for each in cold.values())
     assert all(cold[name]["archive_kib"] > 100 for name in FUNCTIONS)
+    guards = {each["name"]: each for each in told["guards"]}
+    assert guards.keys() == {BARE.name, *(measure.name for measure in GUARDS)}
+    assert all(each["rates"][0] > 0 and each["wrong"] == 0 for each in guards.values())
     assert told["ledger"]["wrong"] == 0
     used = told["costs"]["functions"]
     assert used["marketplace"]["requests"] >= 4
