@@ -85,6 +85,14 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file as it is; a page may bring its style along, and nothing else."""
+
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True)
 class Raw:
     """A JSON answer outside the envelope, for formats with a shape of their own (OpenAPI)."""
 

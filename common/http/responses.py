@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from common.errors import TarsifyError
-from common.http.call import Raw, Rendered, Reply, Stream
+from common.http.call import File, Raw, Rendered, Reply, Stream
 from common.http.paging import Page
 
 JSON = "application/json; charset=utf-8"
@@ -23,12 +23,23 @@ SECURITY_HEADERS = {
 }
 
 
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'none'",
+    "Cache-Control": "public, max-age=300",
+}
+
+
 def render(answer: Any, status: int) -> Response:
     """A handler's answer as a response. None is 204 with no body."""
     if answer is None:
         return Response(status=204)
     if isinstance(answer, Stream):
         return Response(answer.chunks, status=status, content_type=answer.content_type)
+    if isinstance(answer, File):
+        return Response(
+            answer.content, status, headers=PAGE_HEADERS, content_type=answer.content_type
+        )
     if isinstance(answer, Raw):
         return _json(_dump(answer.data), status, {})
     if isinstance(answer, Reply):

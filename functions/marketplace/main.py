@@ -11,6 +11,7 @@ from functions.marketplace import (
     hooks,
     keys,
     leaving,
+    manual,
     models,
     reports,
     runs,
@@ -38,7 +39,7 @@ def root(_call: Call[None, None, None]) -> JsonObject:
     return {"message": "Tarsify marketplace", "version": "v1", "endpoints": endpoints}
 
 
-for each in (account, keys, leaving, wallet, models, reports, uploads, runs, hooks):
+for each in (manual, account, keys, leaving, wallet, models, reports, uploads, runs, hooks):
     app.include(each.routes)
 
 

@@ -1,4 +1,5 @@
-"""Which files a function's archive holds: an allow-list that its own imports make.
+"""Which files a function's archive holds: an allow-list that its own imports make, and what it
+serves as it is (functions/<name>/reference).
 
 Beginning at the function's folder, every import of `common` is followed, also one that stands
 inside a function's body. So a change to a slice deploys again only those functions that can reach
@@ -42,6 +43,8 @@ def contents(name: str, root: Path = ROOT) -> dict[str, bytes]:
         str(file.relative_to(root)): file.read_bytes()
         for file in reachable(root, root.glob(f"functions/{name}/*.py"))
     }
+    for file in root.glob(f"functions/{name}/reference/*"):
+        files[str(file.relative_to(root))] = file.read_bytes()
     files["main.py"] = ENTRY.format(name=name).encode()
     files[REQUIREMENTS] = (root / REQUIREMENTS).read_bytes()
     return dict(sorted(files.items()))

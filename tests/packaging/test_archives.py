@@ -135,7 +135,9 @@ def test_an_archive_holds_code_of_its_own_function_only(name: str) -> None:
     ours = (f"functions/{name}/", "functions/__init__.py", "common/")
     strangers = {path for path in files if not path.startswith(ours)}
     assert strangers == {"main.py", "requirements.txt"}
-    assert {Path(path).suffix for path in files} == {".py", ".txt"}
+    served = {path for path in files if path.startswith(f"functions/{name}/reference/")}
+    assert {Path(path).suffix for path in files.keys() - served} == {".py", ".txt"}
+    assert {Path(path).suffix for path in served} <= {".html", ".json"}
 
 
 def test_every_package_that_a_function_installs_is_pinned_by_its_hashes() -> None:

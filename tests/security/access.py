@@ -26,6 +26,8 @@ TABLE: dict[str, dict[str, str]] = {
     | {
         "GET /": PUBLIC,
         "GET /models": PUBLIC,
+        "GET /reference": PUBLIC,
+        "GET /reference/openapi.json": PUBLIC,
         "GET /models/<slug>": PUBLIC,
         "POST /auth/register": USER,
         "GET /auth/me": CONSUMER,
