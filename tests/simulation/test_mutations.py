@@ -9,6 +9,7 @@ from common.db import Database
 from common.settings import Settings
 from tests.simulation.mutating import apply, outcome_of
 from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.open_probes import OPEN_PROBED
 from tests.simulation.probes import PROBED, ProbedMutation
 from tests.steps import Steps
 
@@ -22,7 +23,7 @@ def test_a_broken_guard_is_noticed_by_the_simulation(mutation: Mutation, databas
     assert outcome.broken != [], "this mutation survived"
 
 
-@pytest.mark.parametrize("mutation", PROBED, ids=lambda each: each.name)
+@pytest.mark.parametrize("mutation", PROBED + OPEN_PROBED, ids=lambda each: each.name)
 def test_a_broken_guard_is_noticed_by_a_probe(mutation: ProbedMutation, database_url: str) -> None:
     with _steps(database_url) as steps:
         assert mutation.kept(steps), "the promise does not hold even with the guard"
