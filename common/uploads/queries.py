@@ -18,10 +18,16 @@ class Found(NamedTuple):
     content_type: str
 
 
+_FORGET = text("SELECT uploads_forget(:now)")
 _OWNED = text(
     "SELECT object_name, content_type FROM uploads "
     "WHERE id = :id AND consumer_id = :consumer AND expires_at > :now"
 )
+
+
+def forget(connection: Connection, now: datetime) -> None:
+    """Drops uploads that can be used no more."""
+    connection.execute(_FORGET, {"now": now})
 
 
 def add(session: Session, values: dict[str, Any]) -> UploadRow:

@@ -11,13 +11,14 @@ from common.db import Database
 from common.errors import Unavailable, UploadNotFound, UploadNotReady
 from common.gateways.errors import GatewayError
 from common.uploads import queries
+from common.uploads.queries import forget
 from common.uploads.schemas import UploadIn, UploadOut
 from common.uploads.tables import UploadRow
 
 if TYPE_CHECKING:
     from common.gateways.storage import Storage
 
-__all__ = ["PREFIX", "Tools", "allow", "link", "shown"]
+__all__ = ["PREFIX", "Tools", "allow", "forget", "link", "shown"]
 PREFIX = "tarsify://uploads/"
 # How long the file may take to come, and how long it can be used then.
 TO_UPLOAD = timedelta(minutes=30)

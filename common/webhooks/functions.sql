@@ -138,7 +138,16 @@ CREATE OR REPLACE FUNCTION deliveries_replay(
   SELECT count(*) FROM again;
 $$;
 
+-- Webhooks of single runs whose events are forgotten.
+CREATE OR REPLACE FUNCTION webhooks_forget(p_now timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  DELETE FROM webhook_endpoints WHERE id IN (
+    SELECT w.id FROM webhook_endpoints w
+     WHERE w.execution_id IS NOT NULL AND w.created_at < p_now - interval '31 days'
+       AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = w.id) LIMIT 5000);
+$$;
+
 REVOKE ALL ON FUNCTION
-  webhook_of_run, delivery_begin, webhook_disable, delivery_end, deliveries_replay
+  webhook_of_run, delivery_begin, webhook_disable, delivery_end, deliveries_replay, webhooks_forget
 FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION delivery_begin, delivery_end, deliveries_replay TO tarsify_app;
+GRANT EXECUTE ON FUNCTION delivery_begin, delivery_end, deliveries_replay, webhooks_forget TO tarsify_app;

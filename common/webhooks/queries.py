@@ -45,6 +45,7 @@ _END = text(
     "SELECT * FROM delivery_end(:id, :attempt, :status, :error, :retry_after, :took, :jitter, :now)"
 )
 _REPLAY = text("SELECT deliveries_replay(:endpoint, :delivery, :since, :limit, :now)")
+_FORGET = text("SELECT webhooks_forget(:now)")
 _DUE = text(
     "SELECT id FROM deliveries WHERE state = 'waiting' AND due_at <= :before "
     "ORDER BY due_at, id LIMIT :limit"
@@ -84,6 +85,11 @@ def end(
         "now": now,
     }
     return Ended(*connection.execute(_END, parameters).one())
+
+
+def forget(connection: Connection, now: datetime) -> None:
+    """Drops webhooks of single runs whose events are forgotten."""
+    connection.execute(_FORGET, {"now": now})
 
 
 def overdue(connection: Connection, *, now: datetime, patience: timedelta, limit: int) -> list[int]:

@@ -11,6 +11,7 @@ from common.events import service as events
 from common.events.queries import Kind
 from common.webhooks import queries
 from common.webhooks.delivering import check_url, deliver, deliver_overdue, set_alarm
+from common.webhooks.queries import forget
 from common.webhooks.schemas import (
     ConsumerWebhookIn,
     DeliveriesQuery,
@@ -31,6 +32,7 @@ __all__ = [
     "deliver",
     "deliver_overdue",
     "deliveries_of",
+    "forget",
     "list_of",
     "remove",
     "replay",

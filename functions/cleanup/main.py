@@ -16,6 +16,7 @@ from common.payments import service as payments
 from common.payments.schemas import PaymentsSwept, Reconciled
 from common.runtime import runtime
 from common.traffic import service as traffic
+from common.uploads import service as uploads
 from common.webhooks import service as webhooks
 
 
@@ -72,8 +73,8 @@ def sweep(_call: Call[None, None, None]) -> SweepDone:
     swept = executions.sweep(parts)
     with parts.db.step() as connection:
         tallied = catalog.fold_run_tallies(connection)
-        traffic.forget(connection, parts.clock.now())
-        events.forget(connection, parts.clock.now())
+        for kept in (traffic, events, webhooks, uploads):
+            kept.forget(connection, parts.clock.now())
     return SweepDone(
         expired=swept.expired,
         relayed=swept.relayed,

