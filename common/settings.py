@@ -149,6 +149,9 @@ class Settings(BaseModel):
     catalogue_seconds: float = Field(
         1, ge=0, le=60, description="How old an answer of the public catalogue may be; 0: never old"
     )
+    stream_seconds: float = Field(
+        50, ge=0, le=3600, description="Longest connection of a run's events; readers come back"
+    )
     rate_limit_scale: float = Field(
         1, ge=0, description="Multiplies what each caller may ask for; 0: nothing is limited"
     )

@@ -1,12 +1,13 @@
 """Inputs that are files: an upload becomes an address that the worker can read, and an address
 that a consumer wrote must lead to the public internet."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.catalog.service import Runnable
-from common.errors import InvalidInputs, UploadNotFound, UploadNotReady
+from common.errors import InvalidInputs, Unavailable, UploadNotFound, UploadNotReady
 from common.executions.tools import Tools
+from common.gateways.errors import GatewayError
 from common.gateways.outbound import OutboundError
 from common.uploads import service as uploads
 
@@ -22,35 +23,48 @@ def attached(
     Only what the consumer wrote is looked at; the developer's own values were theirs to check.
     """
     given = model.form.links & wish.inputs.keys() & payload.keys()
-    if not given:
-        return payload
-    seconds = _seconds(model)
+    resolved = payload.copy()
+    for name in given:
+        value, field = payload[name], _Field(name, wish.consumer_id, _seconds(model))
+        several = isinstance(value, list)
+        found = [_address(tools, field, each) for each in (value if several else [value])]
+        resolved[name] = found if several else found[0]
+    return resolved
 
-    def resolved(name: str, value: Any) -> Any:
-        if isinstance(value, list):
-            return [resolved(name, item) for item in value]
-        if not isinstance(value, str) or not value:
-            return value
-        if value.startswith(uploads.PREFIX):
-            return _named(
-                name,
-                lambda: uploads.link(tools, value, consumer_id=wish.consumer_id, seconds=seconds),
-            )
-        _named(name, lambda: tools.outbound.check(value))
+
+class _Field(NamedTuple):
+    """Which field, whose uploads it may name, and for how long their addresses must be good."""
+
+    name: str
+    consumer_id: uuid.UUID
+    seconds: int
+
+
+def _address(tools: Tools, field: _Field, value: Any) -> Any:
+    """What one value stands for."""
+    if not isinstance(value, str) or not value:
         return value
+    if value.startswith(uploads.PREFIX):
+        return _upload(tools, field, value)
+    _check(tools, field, value)
+    return value
 
-    return payload | {name: resolved(name, payload[name]) for name in given}
 
-
-def _named(name: str, act: Callable[[], Any]) -> Any:
-    """What goes wrong is the named field's fault."""
+def _upload(tools: Tools, field: _Field, uri: str) -> str:
     try:
-        return act()
+        return uploads.link(tools, uri, consumer_id=field.consumer_id, seconds=field.seconds)
     except (UploadNotFound, UploadNotReady) as error:
-        raise InvalidInputs.of([{"field": name, "message": error.message}]) from None
+        raise InvalidInputs.of([{"field": field.name, "message": error.message}]) from None
+
+
+def _check(tools: Tools, field: _Field, url: str) -> None:
+    try:
+        tools.outbound.check(url)
     except OutboundError as error:  # its words are ours
         message = f"cannot be used: {error}"
-        raise InvalidInputs.of([{"field": name, "message": message}]) from None
+        raise InvalidInputs.of([{"field": field.name, "message": message}]) from None
+    except GatewayError:
+        raise Unavailable from None
 
 
 def _seconds(model: Runnable) -> int:

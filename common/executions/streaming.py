@@ -25,7 +25,6 @@ from common.gateways.errors import GatewayError
 from common.http.failures import failure_of
 
 log = logs.Log("executions")
-LONGEST_SECONDS = 50.0  # a function may take a minute; readers come back by themselves
 PAUSE_SECONDS, ALIVE_SECONDS = 0.5, 10.0
 STREAM_WAIT_MS = 1000
 LAST_PIECES = timedelta(seconds=60)
@@ -98,13 +97,14 @@ class RunEvents:
     def _follow(self, place: Place) -> Iterator[bytes]:
         clock = self._tools.clock
         started = told_at = clock.now()
+        longest = self._tools.settings.stream_seconds
         streamed = self._is_streamed()
         yield b"retry: 1000\n\n"
         while True:
             news = list(self._news(place, streamed=streamed))
             yield from news
             now = clock.now()
-            if place.rank == _ENDED or (now - started).total_seconds() > LONGEST_SECONDS:
+            if place.rank == _ENDED or (now - started).total_seconds() >= longest:
                 return
             if news:
                 told_at = now

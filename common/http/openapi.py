@@ -35,6 +35,11 @@ _META = {
         for name in ("page", "limit", "total", "totalPages", "pages")
     },
 }
+# Of each event of a stream; the data are JSON in a text.
+_EVENT = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+}
 _ERROR = {
     "type": "object",
     "required": ["success", "error"],
@@ -227,7 +232,8 @@ def _success(route: "Route") -> dict[str, Any]:
     if route.status == 204:
         return {"description": "Done; no body."}
     if route.media != "application/json":
-        return {"description": "Success.", "content": {route.media: {"schema": {"type": "string"}}}}
+        shown: dict[str, Any] = _EVENT if route.media == "text/event-stream" else {}
+        return {"description": "Success.", "content": {route.media: {"schema": shown}}}
     schema: dict[str, Any] = {
         "type": "object",
         "required": ["success", "data"],

@@ -33,7 +33,6 @@ def key_routes(
         out=KeyMade,
         status=201,
         errors=(*errors, TooManyKeys),
-        links=(Link("id", ("DELETE /keys/<id>", "POST /keys/<id>/rotate")),),
         tier="auth",
     )
     def make_key(call: Call[uuid.UUID, Any, None]) -> Reply:
@@ -49,7 +48,14 @@ def key_routes(
             )
         return _shown_once(made)
 
-    @routes.route("GET", "/keys", guard=guard, out=list[KeyOut], errors=errors)
+    @routes.route(
+        "GET",
+        "/keys",
+        guard=guard,
+        out=list[KeyOut],
+        errors=errors,
+        links=(Link("0/id", ("DELETE /keys/<id>", "POST /keys/<id>/rotate")),),
+    )
     def list_keys(call: Call[uuid.UUID, None, None]) -> list[KeyOut]:
         """Lists the caller's API keys, the newest first."""
         with parts().db.transaction() as session:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from common import logs
-from common.errors import InvalidRequest
+from common.errors import InvalidRequest, Unavailable
 from common.events.service import event_id
 from common.gateways.errors import GatewayError
 from common.gateways.outbound import OutboundError
@@ -37,6 +37,8 @@ def check_url(tools: Tools, url: str) -> None:
     except OutboundError as error:  # its words are ours
         message = f"cannot be used: {error}"
         raise InvalidRequest.of([{"field": "url", "message": message}]) from None
+    except GatewayError:
+        raise Unavailable from None
 
 
 def deliver(tools: Tools, delivery_id: int) -> str:

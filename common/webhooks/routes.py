@@ -74,7 +74,6 @@ def webhook_routes(
         out=WebhookMade,
         status=201,
         errors=(*errors, TooManyWebhooks, InvalidRequest),
-        links=(Link("id", ABOUT_A_WEBHOOK),),
     )
     def add_webhook(call: Call[uuid.UUID, Any, None]) -> Reply:
         """Adds a webhook and shows its signing secret this once."""
@@ -89,7 +88,14 @@ def webhook_routes(
             )
         return _shown_once(made, 201)
 
-    @routes.route("GET", "/webhooks", guard=reads, out=list[WebhookOut], errors=errors)
+    @routes.route(
+        "GET",
+        "/webhooks",
+        guard=reads,
+        out=list[WebhookOut],
+        errors=errors,
+        links=(Link("0/id", ABOUT_A_WEBHOOK),),
+    )
     def list_webhooks(call: Call[uuid.UUID, None, None]) -> list[WebhookOut]:
         """Lists the caller's webhooks and how their deliveries go."""
         with parts().db.transaction() as session:

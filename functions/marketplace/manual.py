@@ -7,6 +7,7 @@ from common.http import Call, File
 from common.http.app import Routes
 
 routes = Routes()
+OPENAPI = "application/vnd.oai.openapi+json"  # as registered with IANA for these documents
 _FOLDER = Path(__file__).parent / "reference"
 
 
@@ -16,10 +17,10 @@ def reference(_call: Call[None, None, None]) -> File:
     return _file("index.html", "text/html; charset=utf-8")
 
 
-@routes.route("GET", "/reference/openapi.json", guard=None)
+@routes.route("GET", "/reference/openapi.json", guard=None, media=OPENAPI)
 def merged_document(_call: Call[None, None, None]) -> File:
     """One OpenAPI document of all functions that people and programs call."""
-    return _file("openapi.json", "application/json; charset=utf-8")
+    return _file("openapi.json", OPENAPI)
 
 
 @cache

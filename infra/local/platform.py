@@ -304,7 +304,7 @@ class Platform:
             "UPLOAD_BUCKET": UPLOADS,
             # One machine is one caller, and its receivers of webhooks are no strangers.
             "RATE_LIMIT_SCALE": given.get("RATE_LIMIT_SCALE", "1000"),
-            "TRUSTED_ORIGINS": self.receiver_url,
+            "TRUSTED_ORIGINS": f"{self.receiver_url},http://{HOST}:{self._port_of('storage')}",
             "STORAGE_EMULATOR_HOST": f"http://{HOST}:{self._port_of('storage')}",
             "STORAGE_SIGNER_KEY_FILE": str(self._key_file),
             "MARKET_URL": self.url,

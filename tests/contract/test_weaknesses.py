@@ -76,9 +76,7 @@ ELSEWHERE = {
 }
 # Rows about what is not part of the product yet.
 LATER = {
-    4: "rate limits",
     8: "reviews and notebooks",
-    47: "rate limits",
     85: "notebooks",
     87: "the studio's web pages",
     88: "the studio's web pages",

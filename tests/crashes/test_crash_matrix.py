@@ -28,7 +28,7 @@ from tests.crashes.points import (
     modes_at,
     static_points,
 )
-from tests.world import SDXL_OUTPUT, Caller, Crash, Model, World, world_of
+from tests.world import PROMPT_SCHEMA, SDXL_OUTPUT, Caller, Crash, Model, World, world_of
 from tests.world_fixtures import (
     world_base,
     world_simulator,
@@ -40,6 +40,16 @@ from tests.world_fixtures import (
 __all__ = ["world_base", "world_simulator", "world_storage", "world_stripe", "world_tasks"]
 
 PRICE, CREDITS = 10, 100
+PUBLIC_ADDRESS = "https://93.184.216.34/a.png"
+PIECE = [{"choices": [{"tokens": ["once"]}]}]
+SCHEMA = {
+    **PROMPT_SCHEMA,
+    "properties": {
+        **PROMPT_SCHEMA["properties"],  # type: ignore[dict-item]
+        "picture": {"type": "string", "format": "uri", "title": "Picture"},
+        "stream": {"type": "boolean", "title": "Stream", "default": True},
+    },
+}
 # A run of this model is over within 3 * (90 + 60 + 150) + 300 s, whatever happens.
 LIMITS: dict[str, Any] = {"queueSeconds": 60, "executionTimeoutSeconds": 150}
 BOUND_SECONDS = 3 * (90 + 60 + 150) + 300 + 120
@@ -191,6 +201,35 @@ def is_given_back_by_staff(stage: Stage) -> None:
         stage.ask("GET", f"/api/marketplace/runs/{execution_id}/receipt")
 
 
+def is_waited_for_and_followed(stage: Stage) -> None:
+    """With a file of its own, a webhook, and text that comes bit by bit."""
+    path = f"/api/marketplace/models/{stage.model.slug}/run"
+    body = {
+        "inputs": {"prompt": "a lighthouse", "picture": PUBLIC_ADDRESS},
+        "webhook": {"url": PUBLIC_ADDRESS},
+    }
+    script = {"mode": "script", "run_ms": 1000, "output": SDXL_OUTPUT, "stream": [PIECE]}
+    stage.world.simulator.behave(stage.model.endpoint_id, script)
+    execution_id = ""
+    for _ in range(2):
+        with suppress(requests.ConnectionError):
+            answer = stage.consumer.call(
+                "POST", path, body, **{"Idempotency-Key": stage.key, "Prefer": "wait=0"}
+            )
+            execution_id = answer.json().get("data", {}).get("executionId", execution_id)
+    stage.pass_time(15)
+    if execution_id:
+        stage.ask("GET", f"/api/marketplace/runs/{execution_id}/events")
+
+
+def leaves_with_the_account(stage: Stage) -> None:
+    leaver = Caller(stage.world.base, f"users:leaver-{stage.key}")
+    stage.ask("POST", "/api/marketplace/auth/register", {}, leaver)
+    stage.ask("GET", "/api/marketplace/account/export", None, leaver)
+    order = {"confirm": "delete my account", "giveUp": True}
+    stage.ask("POST", "/api/marketplace/account/delete", order, leaver)
+
+
 SCENARIOS: tuple[Callable[[Stage], None], ...] = (
     succeeds_at_once,
     is_polled,
@@ -206,6 +245,8 @@ SCENARIOS: tuple[Callable[[Stage], None], ...] = (
     is_tested_by_its_developer,
     leaves_its_result_behind_a_link,
     is_given_back_by_staff,
+    is_waited_for_and_followed,
+    leaves_with_the_account,
 )
 
 
@@ -220,7 +261,7 @@ def stage(
     world_base: str,
 ) -> Iterator[Stage]:
     with world_of(
-        settings.model_copy(update={"test_run_wait_seconds": 1.0}),
+        settings.model_copy(update={"test_run_wait_seconds": 1.0, "stream_seconds": 0.0}),
         simulator=world_simulator,
         task_queue=world_tasks,
         storage=world_storage,
@@ -228,7 +269,7 @@ def stage(
         base=world_base,
     ) as world:
         points = Points()
-        model = world.model(price=PRICE, **LIMITS)
+        model = world.model(price=PRICE, schema=SCHEMA, **LIMITS)
         parts = world.runtime.__dict__
         for part in PARTS:
             parts[part] = PointedGateway(part, getattr(world.runtime, part), points)

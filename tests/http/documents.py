@@ -1,11 +1,14 @@
 """What the tests of the served documents share: an installation, its schemas, the checks."""
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 import schemathesis
+from pydantic import ValidationError
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.core.transport import Response
@@ -111,15 +114,36 @@ def sent(
 ) -> Response:
     """Sends a request as the function's caller and checks the answer against the document."""
     headers = {} if _without_sign_in(case) else installation.headers(function)
+    if case.path.endswith("/account/delete") and isinstance(case.body, dict):
+        case.body = case.body | {"giveUp": False}  # the caller is needed for the next request
     base = installation.world.base + PUBLIC[function]
     response: Response = case.call(base_url=base, headers=headers, session=session, timeout=30)
     case.validate_response(
         response,
-        checks=CHECKS,
+        checks=_checks(function, case, response),
         headers=headers,
         transport_kwargs={"headers": headers, "timeout": 30},
     )
     return response
+
+
+def _checks(function: str, case: Any, response: Response) -> list[Any]:
+    """All, unless the query that was to be wrong is right as it was sent: a parameter without a
+    value is not sent at all."""
+    model = next(
+        route.query
+        for route in APPS[function].table
+        if _templated(route.path) == case.path and route.method == case.operation.method.upper()
+    )
+    if response.status_code < 300 and model is not None:
+        with suppress(ValidationError):
+            model.model_validate(dict(parse_qsl(urlsplit(str(response.request.url)).query)))
+            return [check for check in CHECKS if check is not negative_data_rejection]
+    return CHECKS
+
+
+def _templated(path: str) -> str:
+    return path.replace("<", "{").replace(">", "}")
 
 
 def is_a_route_of_its_own(function: str, case: Any) -> bool:

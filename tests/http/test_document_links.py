@@ -98,6 +98,8 @@ def walk(installation: Installation, function: str, done: set[str]) -> type[APIS
         def before_call(self, case: Any) -> None:
             if case.meta.generation.mode.is_positive:
                 case.body = completed(installation, case.body)
+                if "Idempotency-Key" in (case.headers or {}):  # one of an earlier walk is another
+                    case.headers["Idempotency-Key"] = str(uuid.uuid4())
                 if "slug" in (case.path_parameters or {}):
                     case.path_parameters["slug"] = installation.known["slug"]
 
@@ -134,6 +136,7 @@ def completed(installation: Installation, body: Any) -> Any:
         "returnUrl": None,
         "consumerId": installation.known["consumer_id"],
         "reason": "a walk",
+        "giveUp": False,  # the walker stays
         "reference": str(uuid.uuid4()),
     }
     if not isinstance(body, dict):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.keys.secrets import is_well_formed, key_hash, make_key
-from tests.world import Caller, World
+from tests.world import SDXL_OUTPUT, Caller, World
 
 KEYS = "/api/marketplace/keys"
 ALL = ["credits:read", "runs:read", "runs:write", "webhooks:write"]
@@ -117,9 +117,9 @@ def test_a_limit_is_whole_again_in_the_next_period_and_after_a_run_that_was_not_
     world.advance(120)
     assert world.ended(program, run)["status"] == "FAILED"
     assert owner.ok("GET", KEYS)[0]["spentCredits"] == 0
-    world.simulator.behave(model.endpoint_id, {"mode": "instant", "output": {"images": []}})
+    world.simulator.behave(model.endpoint_id, {"mode": "instant", "output": SDXL_OUTPUT})
     path, body = f"/api/marketplace/models/{model.slug}/run", {"inputs": {"prompt": "x"}}
-    program.ok("POST", path, body)
+    world.ended(program, program.ok("POST", path, body)["executionId"])
     program.refused(402, "POST", path, body)
     world.clock.shift += timedelta(days=1)
     program.ok("POST", path, body)

@@ -238,7 +238,7 @@ MUTATIONS = (
             "WHERE false;",
         ),
         more={"job_stuck_in_queue": 0.3, "submit_answer_lost": 0.3, "job_hangs": 0.3},
-        executions=300,
+        executions=500,
     ),
     Mutation(
         "a cancelled run is tried again",

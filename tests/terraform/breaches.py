@@ -178,7 +178,7 @@ BREACHES = [
         (
             "each_kind_of_alarm_has_a_queue_that_is_filled",
             "a queue that nobody fills",
-            added("google_cloud_tasks_queue", name="executions-deliver"),
+            added("google_cloud_tasks_queue", name="executions-forgotten"),
         ),
         (
             "each_kind_of_alarm_has_a_queue_that_is_filled",

@@ -53,7 +53,7 @@ run "plans" {
   }
 
   assert {
-    condition     = toset(values(output.installation.queues)) == toset(["executions-submit", "executions-poll", "executions-timeout"])
+    condition     = toset(values(output.installation.queues)) == toset(["executions-submit", "executions-poll", "executions-timeout", "executions-deliver"])
     error_message = "A kind of alarm has no queue, or a queue has no kind of alarm."
   }
 }
