@@ -345,10 +345,24 @@ FUNCTIONS: dict[str, Callable[[Request], Response]] = {
 def front_door(environ: dict[str, Any], start_response: Any) -> Any:
     """One origin for all functions; a function that dies takes its connection with it."""
     try:
-        return _answer(environ, start_response)
+        return _sent(_answer(environ, start_response), environ)
     except Crash:
-        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-        raise ConnectionResetError from None
+        raise _died(environ) from None
+
+
+def _sent(chunks: Any, environ: dict[str, Any]) -> Iterator[bytes]:
+    """The answer bit by bit: a function may also die in the middle of it."""
+    try:
+        yield from chunks
+    except Crash:
+        raise _died(environ) from None
+    finally:
+        chunks.close()
+
+
+def _died(environ: dict[str, Any]) -> ConnectionResetError:
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    return ConnectionResetError()
 
 
 def _answer(environ: dict[str, Any], start_response: Any) -> Any:

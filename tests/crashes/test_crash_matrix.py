@@ -78,7 +78,7 @@ class Stage:
 
     def ask(self, method: str, path: str, body: Any = None, caller: Caller | None = None) -> None:
         """A request that may die on its way."""
-        with suppress(requests.ConnectionError):
+        with suppress(requests.RequestException):
             (caller or self.consumer).call(method, path, body)
 
     def sweep(self) -> None:
