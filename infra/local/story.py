@@ -201,7 +201,7 @@ class Story:
         """A picture that does not exist: the worker fails, and the credits come back."""
         chapter = Chapter("sdxl-image-to-image", "Repainter", 9, {}, {}, "image_url")
         slug = self._publish(chapter, base_models[chapter.base])
-        nowhere = f"{self._platform.simulator_url}/no-such-picture.png"
+        nowhere = f"http://127.0.0.1:{self._platform.ports['storage']}/none/no-such-picture.png"
         started = self._consumer.call(
             "POST",
             f"/api/marketplace/models/{slug}/run",
