@@ -15,7 +15,8 @@
                               InvalidStatus, FrozenField, ExecutionEnded, RequestInFlight,
                               ModelChanged, BaseModelInactive, NotEnoughLeft, NotRefundable,
                               PayoutAccountMissing, BelowLeastPayout, TooManyKeys, TooManyWebhooks,
-                              UploadNotReady, RunsUnderWay, CreditsLeft
+                              UploadNotReady, RunsUnderWay, CreditsLeft,
+                              TextDelivered, TooManyUploads, PurchaseOpen
       BodyTooLarge 413
       UnsupportedMediaType 415
       Unprocessable 422       InvalidInputs, InputsRefused, InvalidOverrides,
@@ -274,6 +275,18 @@ class ExecutionEnded(Conflict):
     """This run has ended already."""
 
 
+class TextDelivered(Conflict):
+    """Text of this run was delivered to you already, so it goes on to its end and is charged."""
+
+
+class TooManyUploads(Conflict):
+    """You have as many uploads waiting as there may be. Use them, or wait until they expire."""
+
+
+class PurchaseOpen(Conflict):
+    """A purchase may still be paid. Pay it, or wait until it has expired, a day at most."""
+
+
 class NotEnoughLeft(Conflict):
     """There is less left than was asked for."""
 
@@ -303,7 +316,7 @@ class UploadNotReady(Conflict):
 
 
 class RunsUnderWay(Conflict):
-    """Runs are still going on. Cancel them or wait for their end."""
+    """Runs or payouts are still under way. Wait for their end."""
 
 
 class CreditsLeft(Conflict):

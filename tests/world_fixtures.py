@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from common.gateways.tasks import KINDS
+from common.moderation import service as moderation
 from common.settings import Settings
 from infra.local.runpod.client import SimulatorClient
 from infra.local.runpod.testing import running_simulator
@@ -60,6 +61,7 @@ def world(
     world_stripe: StripeControl,
     world_base: str,
 ) -> Iterator[World]:
+    moderation._TERMS.forget("all")  # of the world before
     with world_of(
         settings,
         simulator=world_simulator,

@@ -34,7 +34,6 @@ __all__ = [
     "consumer_id_of",
     "consumer_of",
     "developer_of",
-    "erase_developer",
     "limits",
     "note_staff",
     "register_consumer",
@@ -119,16 +118,6 @@ def staff_actions(session: Session, query: ActionsQuery) -> Page[StaffActionOut]
         session, subject=query.subject, offset=query.offset, limit=query.limit
     )
     return Page([StaffActionOut.model_validate(row) for row in rows], total, query)
-
-
-def erase_developer(session: Session, developer_id: uuid.UUID, now: datetime) -> None:
-    """Takes a developer's words out of the account and closes it; what they sold stays sold."""
-    account = session.get_one(Developer, developer_id, with_for_update=True)
-    account.firebase_uid = f"erased:{developer_id}"
-    account.email = account.display_name = account.bio = account.avatar_url = None
-    account.payout_email = account.country = None
-    account.email_verified, account.suspended_at = False, now
-    session.flush()
 
 
 def limits(session: Session) -> LimitsOut:

@@ -47,11 +47,6 @@ def archive(session: Session, model_id: uuid.UUID, developer_id: uuid.UUID) -> T
     return developing.model_of(session, model_id, developer_id)
 
 
-def archive_all(session: Session, developer_id: uuid.UUID) -> None:
-    """Takes everything of a developer off the market; runs under way end."""
-    queries.archive_all(session, developer_id)
-
-
 def _problems(session: Session, row: TarsModelRow) -> list[FieldError]:
     """What would keep each run from succeeding. Title and price the table itself requires."""
     foundation = developing.foundation(session, row.base_model_id)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -96,15 +96,6 @@ def _endpoints() -> AnySelect:
 
 def _base_models() -> AnySelect:
     return select(B, E).join(E, B.endpoint_id == E.id)
-
-
-def archive_all(session: Session, developer_id: uuid.UUID) -> None:
-    """Every published model of a developer is archived."""
-    session.execute(
-        update(M)
-        .where(M.developer_id == developer_id, M.status == "PUBLISHED")
-        .values(status="ARCHIVED")
-    )
 
 
 def gpu_prices(session: Session) -> Sequence[GpuPriceRow]:

@@ -26,7 +26,7 @@ from common.catalog.developing import (
 )
 from common.catalog.gpu_pricing import add_gpu_price, gpu_prices
 from common.catalog.keeping_awake import keep_awake
-from common.catalog.publishing import act, archive, archive_all, publish
+from common.catalog.publishing import act, archive, publish
 from common.catalog.queries import fold_run_tallies
 from common.catalog.running import Runnable, runnable, testable
 
@@ -35,7 +35,6 @@ __all__ = [
     "act",
     "add_gpu_price",
     "archive",
-    "archive_all",
     "base_model_of",
     "base_models",
     "browse",

@@ -60,8 +60,10 @@ def _upload(tools: Tools, field: _Field, uri: str) -> str:
 def _check(tools: Tools, field: _Field, url: str) -> None:
     try:
         tools.outbound.check(url)
-    except OutboundError as error:  # its words are ours
-        message = f"cannot be used: {error}"
+    except OutboundError as error:
+        if error.passing:
+            raise Unavailable from None
+        message = f"cannot be used: {error}"  # its words are ours
         raise InvalidInputs.of([{"field": field.name, "message": message}]) from None
     except GatewayError:
         raise Unavailable from None

@@ -85,7 +85,8 @@ BEGIN
   SELECT c.suspended_at, c.email_verified AND d.email_verified
          AND lower(c.email) = lower(d.email) AS same_person
     INTO parties FROM consumers c, developers d
-   WHERE c.id = new.consumer_id AND d.id = new.developer_id;
+   WHERE c.id = new.consumer_id AND d.id = new.developer_id
+     FOR KEY SHARE OF c; -- nobody leaves while a run of theirs begins
   IF parties.suspended_at IS NOT NULL THEN
     RAISE EXCEPTION 'the consumer is suspended' USING ERRCODE = 'P0406';
   ELSIF parties.same_person THEN
@@ -144,7 +145,7 @@ DECLARE
   e executions;
 BEGIN
   UPDATE executions SET
-    status = p_status, phase = 'done', finished_at = p_now, next_check_at = NULL,
+    status = p_status, phase = 'done', finished_at = p_now, next_check_at = NULL, throttled = false,
     output = p_output, error_code = p_code, error_message = p_message,
     gpu_micro_usd = coalesce(gpu_micro_usd, 0)
       + coalesce(execution_ms, 0) * gpu_micro_usd_per_second / 1000
@@ -218,7 +219,11 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(e.consumer_id::text, 7310004));
     IF (SELECT count(*) FROM executions x
          WHERE x.consumer_id = e.consumer_id AND x.phase IN ('submitting', 'watching'))
-       >= (SELECT concurrent_runs FROM consumer_limits) THEN
+       >= (SELECT concurrent_runs FROM consumer_limits)
+       -- Whoever has waited longer goes first, also when a place is free just now.
+       OR EXISTS (SELECT 1 FROM executions x
+                   WHERE x.consumer_id = e.consumer_id AND x.throttled AND x.phase = 'waiting'
+                     AND (x.created_at, x.id) < (e.created_at, e.id)) THEN
       UPDATE executions SET throttled = true, next_check_at = p_now + interval '60 seconds'
        WHERE id = e.id;
       RETURN;
@@ -416,7 +421,8 @@ BEGIN
     next_check_at = least(p_now + execution_poll_pause(a.polls),
                           a.deadline_at + interval '1 second',
                           CASE WHEN e.cancel_requested THEN p_now + interval '30 seconds'
-                               ELSE e.cancel_at END)
+                               WHEN e.cancel_at IS NOT NULL
+                               THEN greatest(e.cancel_at, p_now + interval '10 seconds') END)
    WHERE id = e.id;
   IF p_seen = 'RUNNING' AND e.status <> 'RUNNING' AND e.kind = 'RUN' THEN
     PERFORM event_add(e.consumer_id, NULL, 'run.started', e.id, jsonb_build_object(
@@ -457,7 +463,14 @@ BEGIN
   RETURN true;
 END $$;
 
--- A consumer's or developer's wish to stop: 'cancelled', 'requested', 'ended' or 'unknown'.
+-- Whether some of its text was handed out already: it would be had for nothing if the run were
+-- cancelled now.
+CREATE OR REPLACE FUNCTION execution_has_told(p_execution uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+  SELECT EXISTS (SELECT 1 FROM run_chunks WHERE execution_id = p_execution);
+$$;
+
+-- A consumer's wish to stop: 'cancelled', 'requested', 'ended', 'told' (its text is out) or 'unknown'.
 CREATE OR REPLACE FUNCTION execution_cancel(
   p_execution uuid, p_consumer uuid, p_now timestamptz
 ) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -476,6 +489,9 @@ BEGIN
     PERFORM execution_finish(e.id, 'CANCELLED', NULL, NULL, NULL, p_now);
     PERFORM execution_note(e.id, NULL, 'cancel', 'cancelled', p_now);
     RETURN 'cancelled';
+  END IF;
+  IF execution_has_told(e.id) THEN
+    RETURN 'told';
   END IF;
   UPDATE executions SET cancel_requested = true, next_check_at = p_now WHERE id = e.id;
   PERFORM execution_note(e.id, NULL, 'cancel', 'requested', p_now);
@@ -539,7 +555,7 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO a FROM attempts x WHERE x.execution_id = e.id AND x.n = e.attempts;
-  IF e.cancel_at <= p_now AND NOT e.cancel_requested THEN -- as its consumer said at the start
+  IF e.cancel_at <= p_now AND NOT e.cancel_requested AND NOT execution_has_told(e.id) THEN
     PERFORM execution_note(e.id, a.id, 'cancel-after', 'requested', p_now);
     UPDATE executions x SET cancel_requested = true, next_check_at = p_now WHERE x.id = e.id
     RETURNING * INTO e;
@@ -620,6 +636,7 @@ BEGIN
     RETURN QUERY UPDATE executions x SET next_check_at = p_now
       WHERE x.phase = 'waiting' AND x.id = (
         SELECT y.id FROM executions y WHERE y.consumer_id = e.consumer_id AND y.throttled
+           AND y.phase = 'waiting'
          ORDER BY y.created_at, y.id LIMIT 1 FOR UPDATE SKIP LOCKED)
       RETURNING 'submit', x.id::text;
   END IF;
@@ -649,26 +666,29 @@ CREATE OR REPLACE FUNCTION run_chunks_add(
 $$;
 
 -- A consumer who leaves takes everything that is theirs along but the books: words, keys, webhooks,
--- inputs and results. Refused (P0409) while a run goes on. Answers the micro-credits given up.
-CREATE OR REPLACE FUNCTION consumer_erase(p_consumer uuid, p_now timestamptz) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- inputs and results. Refused while a run goes on (P0409) or a purchase may still be paid (P0412), and
+-- where credits are left that were not given up (P0413, DETAIL = how many micro-credits). Answers the
+-- micro-credits given up. Lock order: the consumer, the wallet.
+CREATE OR REPLACE FUNCTION consumer_erase(
+  p_consumer uuid, p_give_up boolean, p_now timestamptz
+) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-  wallet bigint := ledger.account_of('wallet', p_consumer);
+  left_over bigint;
 BEGIN
   PERFORM 1 FROM consumers WHERE id = p_consumer FOR UPDATE;
   IF EXISTS (SELECT 1 FROM executions WHERE consumer_id = p_consumer AND phase <> 'done') THEN
     RAISE EXCEPTION 'runs are going on' USING ERRCODE = 'P0409';
+  ELSIF EXISTS (SELECT 1 FROM purchases WHERE consumer_id = p_consumer AND status = 'pending') THEN
+    RAISE EXCEPTION 'a purchase may still be paid' USING ERRCODE = 'P0412';
+  END IF;
+  left_over := ledger.available(ledger.locked_wallet(p_consumer));
+  IF left_over > 0 AND NOT p_give_up THEN
+    RAISE EXCEPTION 'credits are left' USING ERRCODE = 'P0413', DETAIL = left_over::text;
   END IF;
   UPDATE consumers SET firebase_uid = 'erased:' || id, email = NULL, email_verified = false,
     name = NULL, avatar_url = NULL, suspended_at = p_now, updated_at = p_now WHERE id = p_consumer;
-  UPDATE api_keys SET revoked_at = coalesce(revoked_at, p_now), name = 'erased'
-   WHERE consumer_id = p_consumer;
-  UPDATE deliveries d SET state = 'dropped', ended_at = p_now FROM webhook_endpoints w
-   WHERE w.id = d.endpoint_id AND w.consumer_id = p_consumer AND d.state = 'waiting';
-  UPDATE webhook_endpoints SET deleted_at = coalesce(deleted_at, p_now), url = 'erased',
-    description = NULL, secret = 'erased', old_secret = NULL WHERE consumer_id = p_consumer;
-  DELETE FROM run_webhook_secrets WHERE consumer_id = p_consumer;
-  DELETE FROM events WHERE consumer_id = p_consumer;
+  PERFORM keys_erase(p_consumer, NULL, p_now);
+  PERFORM webhooks_erase(p_consumer, NULL, p_now);
   UPDATE reports SET details = NULL WHERE consumer_id = p_consumer;
   DELETE FROM run_chunks WHERE execution_id IN
     (SELECT id FROM executions WHERE consumer_id = p_consumer);
@@ -677,7 +697,35 @@ BEGIN
     output = CASE WHEN output IS NOT NULL THEN '{"erased": true}'::jsonb END
    WHERE consumer_id = p_consumer;
   PERFORM set_config('tarsify.erasing', '', true);
-  RETURN ledger.available(wallet);
+  RETURN left_over;
+END $$;
+
+-- The same for a developer: what they sold stays sold. Refused while runs of their models go on or a
+-- payout is under way (P0409), and where earnings are left that were not given up (P0413).
+CREATE OR REPLACE FUNCTION developer_erase(
+  p_developer uuid, p_give_up boolean, p_now timestamptz
+) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  left_over bigint;
+BEGIN
+  PERFORM 1 FROM developers WHERE id = p_developer FOR UPDATE;
+  UPDATE tars_models SET status = 'ARCHIVED' WHERE developer_id = p_developer
+     AND status = 'PUBLISHED';
+  IF EXISTS (SELECT 1 FROM executions WHERE developer_id = p_developer AND phase <> 'done')
+     OR EXISTS (SELECT 1 FROM payouts WHERE developer_id = p_developer
+                   AND status IN ('pending', 'processing')) THEN
+    RAISE EXCEPTION 'runs or payouts are under way' USING ERRCODE = 'P0409';
+  END IF;
+  left_over := ledger.unreserved(ledger.locked_payable(p_developer));
+  IF left_over > 0 AND NOT p_give_up THEN
+    RAISE EXCEPTION 'earnings are left' USING ERRCODE = 'P0413', DETAIL = left_over::text;
+  END IF;
+  UPDATE developers SET firebase_uid = 'erased:' || id, email = NULL, email_verified = false,
+    display_name = NULL, bio = NULL, avatar_url = NULL, payout_email = NULL, country = NULL,
+    suspended_at = p_now, updated_at = p_now WHERE id = p_developer;
+  PERFORM keys_erase(NULL, p_developer, p_now);
+  PERFORM webhooks_erase(NULL, p_developer, p_now);
+  RETURN left_over;
 END $$;
 
 CREATE OR REPLACE FUNCTION run_chunks_forget(p_now timestamptz) RETURNS void
@@ -725,7 +773,7 @@ REVOKE ALL ON FUNCTION
   execution_rejected, execution_took, execution_observe, execution_alive, execution_hasten,
   execution_cancel, run_refund, execution_expire, executions_expire, execution_tick, execution_cancel_sent,
   execution_cancels_forget, idempotency_keys_forget, execution_aftermath, run_stream_lease,
-  run_chunks_add, run_chunks_forget, consumer_erase
+  run_chunks_add, run_chunks_forget, consumer_erase, developer_erase, execution_has_told
 FROM PUBLIC;
 GRANT SELECT ON execution_violation TO tarsify_app;
 GRANT EXECUTE ON FUNCTION
@@ -733,5 +781,5 @@ GRANT EXECUTE ON FUNCTION
   execution_rejected, execution_observe, execution_hasten, execution_cancel, run_refund,
   executions_expire, execution_tick, execution_cancel_sent, execution_cancels_forget,
   idempotency_keys_forget, execution_aftermath, run_stream_lease, run_chunks_add, run_chunks_forget,
-  consumer_erase
+  consumer_erase, developer_erase
 TO tarsify_app;

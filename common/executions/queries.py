@@ -16,6 +16,7 @@ from common.executions.tables import AttemptRow, ExecutionRow
 from common.payments.tables import EarningRow
 
 AnyRow = Row[*tuple[Any, ...]]
+MOST_CHUNKS = 500
 
 
 class Started(NamedTuple):
@@ -100,10 +101,19 @@ _CANCEL_SENT = text("SELECT execution_cancel_sent(:attempt)")
 _CANCELS_FORGET = text("SELECT execution_cancels_forget(:now)")
 _FORGET_KEYS = text("SELECT idempotency_keys_forget(:now)")
 _FORGET_CHUNKS = text("SELECT run_chunks_forget(:now)")
+_EARLIER = text(
+    "SELECT e.id, k.request_hash, e.price, b.estimated_seconds, "
+    "coalesce((SELECT s.posted - s.pending FROM ledger.account a "
+    "JOIN ledger.account_state s ON s.account_id = a.id "
+    "WHERE a.kind = 'wallet' AND a.owner_id = :consumer), 0) "
+    "FROM idempotency_keys k JOIN executions e ON e.id = k.execution_id "
+    "JOIN base_models b ON b.id = e.base_model_id WHERE k.owner_id = :consumer AND k.key = :key"
+)
 _AFTERMATH = text("SELECT what, ref FROM execution_aftermath(:execution, :now)")
 _LEASE = text("SELECT run_stream_lease(:execution, :holder, :now)")
 _ADD_CHUNKS = text("SELECT run_chunks_add(:execution, :attempt, :pieces, :now)")
-_ERASE = text("SELECT consumer_erase(:consumer, :now)")
+_ERASE = text("SELECT consumer_erase(:owner, :give_up, :now)")
+_ERASE_DEVELOPER = text("SELECT developer_erase(:owner, :give_up, :now)")
 _QUEUE = text(
     "SELECT e.status, e.created_at, e.started_at, "
     "(SELECT count(*) FROM executions x WHERE x.endpoint_id = e.endpoint_id AND x.phase <> 'done' "
@@ -117,7 +127,7 @@ _QUEUE = text(
 )
 _CHUNKS = text(
     "SELECT n, attempt, content FROM run_chunks WHERE execution_id = :execution AND n > :after "
-    "ORDER BY n LIMIT 500"
+    "ORDER BY n LIMIT :most"
 )
 _STREAMS = text("SELECT payload->>'stream' = 'true' FROM executions WHERE id = :execution")
 _REFUND = text("SELECT run_refund(:reference, :execution, :actor, :reason, :now)")
@@ -135,6 +145,22 @@ def start(
     """Hop 1. Raises DBAPIError with the SQLSTATEs named in functions.sql."""
     parameters = {"new": json.dumps(new), "key": key, "hash": request_hash, "now": now}
     return Started(*connection.execute(_START, parameters).one())
+
+
+class EarlierStart(NamedTuple):
+    """What was started under a key; `price` and `remaining` in micro-credits."""
+
+    execution_id: uuid.UUID
+    request_hash: bytes
+    price: int
+    estimated_seconds: int
+    remaining: int
+
+
+def earlier_start(connection: Connection, consumer_id: uuid.UUID, key: str) -> EarlierStart | None:
+    """The start of this consumer under this key, or None."""
+    row = connection.execute(_EARLIER, {"consumer": consumer_id, "key": key}).one_or_none()
+    return EarlierStart._make(row) if row else None
 
 
 def start_test(
@@ -304,7 +330,8 @@ def add_chunks(
 
 def chunks_after(connection: Connection, execution_id: uuid.UUID, after: int) -> list[AnyRow]:
     """The next pieces: n, attempt, content."""
-    return list(connection.execute(_CHUNKS, {"execution": execution_id, "after": after}))
+    parameters = {"execution": execution_id, "after": after, "most": MOST_CHUNKS}
+    return list(connection.execute(_CHUNKS, parameters))
 
 
 def is_streamed(connection: Connection, execution_id: uuid.UUID) -> bool:
@@ -317,9 +344,18 @@ def queue(connection: Connection, execution_id: uuid.UUID) -> AnyRow | None:
     return connection.execute(_QUEUE, {"execution": execution_id}).one_or_none()
 
 
-def erase(connection: Connection, consumer_id: uuid.UUID, now: datetime) -> int:
+def erase(connection: Connection, consumer_id: uuid.UUID, *, give_up: bool, now: datetime) -> int:
     """Takes a consumer's words out of everything; answers the micro-credits given up."""
-    return int(connection.scalar(_ERASE, {"consumer": consumer_id, "now": now}) or 0)
+    parameters = {"owner": consumer_id, "give_up": give_up, "now": now}
+    return int(connection.scalar(_ERASE, parameters) or 0)
+
+
+def erase_developer(
+    connection: Connection, developer_id: uuid.UUID, *, give_up: bool, now: datetime
+) -> int:
+    """The same for a developer."""
+    parameters = {"owner": developer_id, "give_up": give_up, "now": now}
+    return int(connection.scalar(_ERASE_DEVELOPER, parameters) or 0)
 
 
 def violations(connection: Connection) -> list[AnyRow]:
@@ -481,13 +517,18 @@ def page_of_consumer(
     return list(session.execute(newest.offset(offset).limit(limit))), total
 
 
-def inputs_of(session: Session, consumer_id: uuid.UUID, *, limit: int) -> dict[uuid.UUID, Any]:
-    """The inputs of a consumer's newest runs."""
-    query = select(ExecutionRow.id, ExecutionRow.inputs).where(
+def inputs_of(
+    session: Session, consumer_id: uuid.UUID, *, limit: int, most_bytes: int
+) -> dict[uuid.UUID, Any]:
+    """The inputs of a consumer's newest runs, so many bytes of them in all."""
+    newest = (ExecutionRow.created_at.desc(), ExecutionRow.id.desc())
+    size = func.sum(func.pg_column_size(ExecutionRow.inputs)).over(order_by=newest)
+    mine = select(ExecutionRow.id, ExecutionRow.inputs, size.label("size")).where(
         ExecutionRow.consumer_id == consumer_id
     )
-    newest = query.order_by(ExecutionRow.created_at.desc(), ExecutionRow.id.desc())
-    return {row.id: row.inputs for row in session.execute(newest.limit(limit))}
+    found = mine.order_by(*newest).limit(limit).subquery()
+    rows = session.execute(select(found.c.id, found.c.inputs).where(found.c.size <= most_bytes))
+    return {row.id: row.inputs for row in rows}
 
 
 def count_of_consumer(session: Session, consumer_id: uuid.UUID) -> int:

@@ -116,8 +116,8 @@ def list_of(session: Session, consumer_id: uuid.UUID, query: RunsQuery) -> Page[
 
 
 def inputs_of(session: Session, consumer_id: uuid.UUID) -> dict[uuid.UUID, Any]:
-    """What a consumer sent with the newest 10,000 runs."""
-    return queries.inputs_of(session, consumer_id, limit=10_000)
+    """What a consumer sent with the newest runs, 10,000 and 20 MB at most."""
+    return queries.inputs_of(session, consumer_id, limit=10_000, most_bytes=20_000_000)
 
 
 def run_count(session: Session, consumer_id: uuid.UUID) -> int:

@@ -3,7 +3,7 @@
 from common.executions.auditing import audit, audit_shown
 from common.executions.billing import charges, quote, receipt
 from common.executions.cancelling import cancel
-from common.executions.erasing import erase_consumer
+from common.executions.erasing import erase_consumer, erase_developer
 from common.executions.queueing import queue_of
 from common.executions.reading import (
     execution_row,
@@ -34,6 +34,7 @@ __all__ = [
     "cancel",
     "charges",
     "erase_consumer",
+    "erase_developer",
     "execution_row",
     "hear",
     "inputs_of",

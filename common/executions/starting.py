@@ -24,6 +24,7 @@ from common.errors import (
     KeyEnded,
     ModelChanged,
     SpendLimitReached,
+    TarsifyError,
     TestQuotaUsed,
     WalletFrozen,
 )
@@ -61,24 +62,52 @@ class Wish:
         return [self.inputs, *(extras if any(extras) else [])]
 
 
-def start_offered(tools: Tools, slug: str, wish: Wish) -> tuple[Runnable, Started]:
+@dataclass(frozen=True)
+class Accepted:
+    """A start with what its answer says of it; the estimate in seconds."""
+
+    started: Started
+    estimated_seconds: int
+    price_credits: int
+
+
+def start_offered(tools: Tools, slug: str, wish: Wish) -> Accepted:
     """Starts a published model as it was a moment ago; if it has changed since, as it is now.
 
-    The database compares the version, so nobody pays a price that is not asked any more.
+    The database compares the version, so nobody pays a price that is not asked any more. A repeat
+    under its key answers what was started, whatever has become of the model or the inputs since.
     Raises ModelNotFound, ModelUnavailable, InvalidStatus, and what `start` raises.
     """
 
-    def started() -> tuple[Runnable, Started]:
+    def started() -> Accepted:
         model = _offered.get(
             slug, lambda: _offer(tools, slug), seconds=tools.settings.catalogue_seconds
         )
-        return model, start(tools, model, wish)
+        made = start(tools, model, wish)
+        return Accepted(made, model.estimated_seconds, model.price_credits)
 
     try:
         return started()
     except (ModelChanged, InvalidInputs):
         _offered.forget(slug)
+    except TarsifyError as refusal:
+        return _earlier(tools, slug, wish, refusal)
+    try:
         return started()
+    except TarsifyError as refusal:
+        return _earlier(tools, slug, wish, refusal)
+
+
+def _earlier(tools: Tools, slug: str, wish: Wish, refusal: TarsifyError) -> Accepted:
+    """What was started under the wish's key; raises the refusal if nothing was."""
+    if wish.idempotency_key is None:
+        raise refusal
+    with tools.db.step() as connection:
+        found = queries.earlier_start(connection, wish.consumer_id, wish.idempotency_key)
+    if found is None or found.request_hash != _hash(slug.lower(), *wish.fingerprint):
+        raise refusal
+    replay = Started("replayed", found.execution_id, found.remaining)
+    return Accepted(replay, found.estimated_seconds, whole_credits(found.price))
 
 
 def _offer(tools: Tools, slug: str) -> Runnable:
@@ -113,7 +142,7 @@ def start(tools: Tools, model: Runnable, wish: Wish) -> Started:
                 connection,
                 new,
                 key=wish.idempotency_key,
-                request_hash=_hash(str(model.model_id), *wish.fingerprint),
+                request_hash=_hash(model.slug.lower(), *wish.fingerprint),
                 now=now,
             )
         if started.outcome == "started":  # a repeated click is no second start

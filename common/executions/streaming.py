@@ -117,8 +117,9 @@ class RunEvents:
         with self._tools.db.step() as connection:
             row = status_row(connection, self._id, self._consumer_id)
         ended = row.status not in _RANKS
+        taken = True
         if streamed and (not ended or self._just_ended(row)):
-            self._take_pieces()
+            taken = self._take_pieces()
         with self._tools.db.step() as connection:
             chunks = queries.chunks_after(connection, self._id, place.pieces) if streamed else []
             queue = None if ended else queue_of(connection, self._id, self._tools.clock.now())
@@ -126,7 +127,7 @@ class RunEvents:
             place.pieces = chunk.n
             told = {"index": chunk.n, "attempt": chunk.attempt, "text": chunk.content}
             yield _event("output", place, told)
-        if ended and place.rank < _ENDED:
+        if ended and place.rank < _ENDED and taken and len(chunks) < queries.MOST_CHUNKS:
             place.rank = _ENDED
             yield _event(
                 "completed",
@@ -149,20 +150,20 @@ class RunEvents:
         with self._tools.db.step() as connection:
             return queries.is_streamed(connection, self._id)
 
-    def _take_pieces(self) -> None:
-        """Moves what the worker has put out from RunPod to where every reader finds it."""
+    def _take_pieces(self) -> bool:
+        """Moves what the worker has put out from RunPod to where every reader finds it.
+
+        False while another reader does so: what that one has not kept yet is still to come.
+        """
         with self._tools.db.step() as connection:
             attempt = queries.current_attempt(connection, self._id)
-            mine = (
-                attempt is not None
-                and attempt.job_id is not None
-                and attempt.phase in {"watching", "done"}
-                and queries.lease_stream(
-                    connection, self._id, self._reader, self._tools.clock.now()
-                )
-            )
-        if attempt is not None and mine:
-            self._fetch(attempt)
+            if attempt is None or attempt.job_id is None:
+                return True
+            now = self._tools.clock.now()
+            if not queries.lease_stream(connection, self._id, self._reader, now):
+                return False
+        self._fetch(attempt)
+        return True
 
     def _fetch(self, attempt: AttemptContext) -> None:
         assert attempt.job_id is not None

@@ -12,16 +12,17 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from urllib.parse import quote, urlsplit
 
 from common.boundary import assert_no_session
 from common.gateways.addresses import is_public
 from common.gateways.errors import GatewayError
 
-CONNECT_TIMEOUT_S = 3.0
+CONNECT_TIMEOUT_S, RESOLVE_TIMEOUT_S = 3.0, 3.0
 READ_TIMEOUT_S = 15.0
 MAX_URL_CHARACTERS = 8_192
 _PORTS = {443, 8443}
@@ -40,6 +41,10 @@ class OutboundError(GatewayError):
 
 class ForbiddenTarget(OutboundError):
     """The URL is none that we follow."""
+
+
+class NoSuchHost(OutboundError):
+    """The name stands for nothing."""
 
 
 class TooLarge(OutboundError):
@@ -133,14 +138,18 @@ class Outbound:
     def check(self, url: str) -> None:
         """Whether the URL may be followed, by what its name stands for now.
 
-        Raises ForbiddenTarget; or NoAnswer where the name stands for nothing.
+        Raises ForbiddenTarget, NoSuchHost, or NoAnswer where nobody could say in time.
         """
         assert_no_session()
         target = self._target(url)
         try:
             self._checked(target)
+        except socket.gaierror as error:
+            if error.errno == socket.EAI_AGAIN:
+                raise NoAnswer("the name was not resolved") from None
+            raise NoSuchHost("there is no such host") from None
         except (OSError, ValueError):
-            raise NoAnswer("there is no such host") from None
+            raise NoSuchHost("there is no such host") from None
 
     @contextmanager
     def _exchange(self, target: _Target, timeout_s: float) -> Iterator["_PinnedConnection"]:
@@ -274,8 +283,22 @@ def _content(answer: http.client.HTTPResponse, *, max_bytes: int) -> bytes:
 
 
 def _addresses(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """What the system's name service says, if it says so in time: a stranger's may never answer,
+    and the system has no limit of its own for it. Raises NoAnswer."""
+    asked = _resolvers().submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        found = asked.result(RESOLVE_TIMEOUT_S)
+    except TimeoutError:
+        asked.cancel()
+        raise NoAnswer("the name was not resolved in time") from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@cache
+def _resolvers() -> ThreadPoolExecutor:
+    """Few, so that names without an answer keep no request waiting for longer than its time. Made
+    on first use, after the fork."""
+    return ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
 
 
 def _origin(origin: str) -> tuple[str, str, int]:

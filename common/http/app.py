@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import flask
@@ -24,7 +25,6 @@ from common.errors import (
     RouteNotFound,
     TarsifyError,
     TooManyRequests,
-    Unauthorized,
     Unexpected,
 )
 from common.http import cors, parsing
@@ -203,9 +203,11 @@ class App:
         try:
             if route.guard is not None:
                 call.principal = route.guard(call)
-        except Unauthorized:
-            if route.tier is not None:  # whoever guesses is told less and less often
-                self._admit("refused", call, address)
+        except TarsifyError as error:
+            if (
+                route.tier is not None and error.status < 500
+            ):  # whoever guesses is soon told no more
+                self._admit("refused", call, call.owner or address)
                 call.allowance = None
             raise
         if route.tier is not None:
@@ -286,13 +288,19 @@ class App:
             Route(
                 method="GET",
                 path="/openapi.json",
-                handler=lambda _call: Raw(document(self)),
+                handler=lambda _call: Raw(self._document),
                 summary="This document",
                 out=None,
                 guard=None,
                 hidden=True,
+                tier="public" if self._gate is not None else None,
             )
         )
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        """Made once: every schema of the function is in it."""
+        return document(self)
 
 
 class Routes:

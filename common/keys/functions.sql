@@ -38,4 +38,12 @@ RETURNS void LANGUAGE sql SET search_path = public, pg_temp AS $$
      AND s.since = key_period_since(k.spend_period, p_started);
 $$;
 
-REVOKE ALL ON FUNCTION key_spend, key_unspend FROM PUBLIC;
+-- Every key of an account that is deleted.
+CREATE OR REPLACE FUNCTION keys_erase(
+  p_consumer uuid, p_developer uuid, p_now timestamptz
+) RETURNS void LANGUAGE sql SET search_path = public, pg_temp AS $$
+  UPDATE api_keys SET revoked_at = coalesce(revoked_at, p_now), name = 'erased'
+   WHERE consumer_id = p_consumer OR developer_id = p_developer;
+$$;
+
+REVOKE ALL ON FUNCTION key_spend, key_unspend, keys_erase FROM PUBLIC;

@@ -68,12 +68,12 @@ def owned(session: Session, kind: Kind, owner_id: uuid.UUID, key_id: uuid.UUID) 
     return session.scalar(query.with_for_update())
 
 
-def all_of(session: Session, kind: Kind, owner_id: uuid.UUID) -> Sequence[ApiKeyRow]:
-    """The owner's keys, the newest first; those that ended long ago are left out."""
+def all_of(session: Session, kind: Kind, owner_id: uuid.UUID, now: datetime) -> Sequence[ApiKeyRow]:
+    """The owner's keys: those that work, then the newest of the others."""
+    ended = or_(ApiKeyRow.revoked_at.is_not(None), ApiKeyRow.expires_at <= now)
     query = select(ApiKeyRow).where(_OWNER[kind] == owner_id)
-    return session.scalars(
-        query.order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id).limit(100)
-    ).all()
+    newest = query.order_by(func.coalesce(ended, False), ApiKeyRow.created_at.desc(), ApiKeyRow.id)
+    return session.scalars(newest.limit(100)).all()
 
 
 def live(

@@ -8,8 +8,11 @@ from pydantic import Field, model_validator
 from common.http import AS_NUMBER, In, Moment, Out, Timestamp
 from common.text import Line
 
-ConsumerScope = Literal["runs:read", "runs:write", "credits:read", "webhooks:write"]
-DeveloperScope = Literal["models:read", "models:write", "earnings:read", "webhooks:write"]
+# Events tell of runs and of money; whoever may set webhooks is told of all of them.
+ConsumerScope = Literal["runs:read", "runs:write", "credits:read", "events:read", "webhooks:write"]
+DeveloperScope = Literal[
+    "models:read", "models:write", "earnings:read", "events:read", "webhooks:write"
+]
 Period = Literal["day", "month"]
 KeyName = Annotated[Line, Field(min_length=1, max_length=100, examples=["batch job"])]
 
@@ -18,7 +21,7 @@ class KeyIn(In):
     """A key that a developer wants."""
 
     name: KeyName
-    scopes: list[DeveloperScope] = Field(min_length=1, max_length=4, examples=[["models:read"]])
+    scopes: list[DeveloperScope] = Field(min_length=1, max_length=5, examples=[["models:read"]])
     expires_at: Moment | None = None
 
 
@@ -27,7 +30,7 @@ class ConsumerKeyIn(In):
 
     name: KeyName
     scopes: list[ConsumerScope] = Field(
-        min_length=1, max_length=4, examples=[["runs:read", "runs:write", "credits:read"]]
+        min_length=1, max_length=5, examples=[["runs:read", "runs:write", "credits:read"]]
     )
     expires_at: Moment | None = None
     spend_limit_credits: (

@@ -30,7 +30,6 @@ __all__ = [
     "list_of",
     "looks_like_a_key",
     "revoke",
-    "revoke_all",
     "rotate",
     "sign_in",
 ]
@@ -138,16 +137,9 @@ def revoke(
     row.revoked_at = row.revoked_at or now
 
 
-def revoke_all(session: Session, kind: Kind, owner_id: uuid.UUID, now: datetime) -> None:
-    """Ends every key of an account."""
-    for row in queries.all_of(session, kind, owner_id):
-        row.revoked_at = row.revoked_at or now
-    session.flush()
-
-
 def list_of(session: Session, kind: Kind, owner_id: uuid.UUID, now: datetime) -> list[KeyOut]:
-    """The owner's newest hundred keys."""
-    rows = queries.all_of(session, kind, owner_id)
+    """The owner's keys: all that work, then the newest of the others, a hundred in all."""
+    rows = queries.all_of(session, kind, owner_id, now)
     spent = queries.spent(session, [row.family_id for row in rows if row.spend_limit])
     return [KeyOut(**_shown(row, now, spent)) for row in rows]
 

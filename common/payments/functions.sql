@@ -412,7 +412,7 @@ CREATE OR REPLACE FUNCTION earning_record(
                         available_at)
   SELECT p_execution, p_developer, p_model, p_gross, p_fee, p_now,
          p_now + make_interval(secs => clearing_seconds) FROM earning_terms;
-  SELECT event_add(NULL, p_developer, 'earning.created', NULL, jsonb_build_object(
+  SELECT event_add(NULL, p_developer, 'earning.created', p_execution, jsonb_build_object(
     'modelId', p_model, 'grossMicroCredits', p_gross, 'feeMicroCredits', p_fee), p_now)
    WHERE p_gross > p_fee;
 $$;

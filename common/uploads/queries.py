@@ -18,6 +18,11 @@ class Found(NamedTuple):
     content_type: str
 
 
+_LOCK = text("SELECT 1 FROM consumers WHERE id = :consumer FOR NO KEY UPDATE")
+_WAITING = text(
+    "SELECT count(*), coalesce(sum(most_bytes), 0)::bigint FROM uploads "
+    "WHERE consumer_id = :consumer AND expires_at > :now"
+)
 _FORGET = text("SELECT uploads_forget(:now)")
 _OWNED = text(
     "SELECT object_name, content_type FROM uploads "
@@ -36,6 +41,13 @@ def add(session: Session, values: dict[str, Any]) -> UploadRow:
         insert(UploadRow).values(**values).on_conflict_do_nothing(index_elements=["id"])
     )
     return session.get_one(UploadRow, values["id"])
+
+
+def waiting(session: Session, consumer_id: uuid.UUID, now: datetime) -> tuple[int, int]:
+    """How many uploads of the consumer can still be used, and how many bytes they may have."""
+    session.execute(_LOCK, {"consumer": consumer_id})
+    count, size = session.execute(_WAITING, {"consumer": consumer_id, "now": now}).one()
+    return count, size
 
 
 def owned(

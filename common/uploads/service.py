@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from common.clock import Clock
 from common.db import Database
-from common.errors import Unavailable, UploadNotFound, UploadNotReady
+from common.errors import TooManyUploads, Unavailable, UploadNotFound, UploadNotReady
 from common.gateways.errors import GatewayError
 from common.uploads import queries
 from common.uploads.queries import forget
@@ -23,6 +23,7 @@ PREFIX = "tarsify://uploads/"
 # How long the file may take to come, and how long it can be used then.
 TO_UPLOAD = timedelta(minutes=30)
 TO_USE = timedelta(hours=24)
+MOST_WAITING, MOST_WAITING_BYTES = 200, 5 * 1024**3
 
 
 class Tools(Protocol):
@@ -46,7 +47,13 @@ def allow(
     upload_id: uuid.UUID,
     now: datetime,
 ) -> UploadRow:
-    """Writes down that this file may come; a repeat under the same id is the same upload."""
+    """Writes down that this file may come; a repeat under the same id is the same upload.
+
+    Raises TooManyUploads.
+    """
+    count, size = queries.waiting(session, consumer_id, now)
+    if count >= MOST_WAITING or size + order.bytes > MOST_WAITING_BYTES:
+        raise TooManyUploads
     values = {
         "id": upload_id,
         "consumer_id": consumer_id,

@@ -26,4 +26,4 @@ class UploadRow(Table):
     content_type: Mapped[str] = mapped_column(Text)
     most_bytes: Mapped[int] = mapped_column(BigInteger)
     made_at: Mapped[datetime] = mapped_column(Moment)
-    expires_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment, index=True)

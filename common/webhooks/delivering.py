@@ -27,15 +27,18 @@ if TYPE_CHECKING:
 log = logs.Log("webhooks")
 ANSWER_SECONDS = 15.0
 PATIENCE = timedelta(seconds=15)
-BATCH = 500
+# Of a sweep, and of one endpoint in it.
+BATCH, EACH = 2000, 50
 
 
 def check_url(tools: Tools, url: str) -> None:
     """Refuses an address that no delivery could go to; raises InvalidRequest naming why."""
     try:
         tools.outbound.check(url)
-    except OutboundError as error:  # its words are ours
-        message = f"cannot be used: {error}"
+    except OutboundError as error:
+        if error.passing:
+            raise Unavailable from None
+        message = f"cannot be used: {error}"  # its words are ours
         raise InvalidRequest.of([{"field": "url", "message": message}]) from None
     except GatewayError:
         raise Unavailable from None
@@ -75,7 +78,7 @@ def deliver_overdue(tools: Tools) -> int:
     """Wakes what an alarm should have; answers how many deliveries."""
     now = tools.clock.now()
     with tools.db.step() as connection:
-        overdue = queries.overdue(connection, now=now, patience=PATIENCE, limit=BATCH)
+        overdue = queries.overdue(connection, now=now, patience=PATIENCE, each=EACH, limit=BATCH)
     for delivery_id in overdue:
         if not set_alarm(tools, delivery_id, now):
             break  # the queue is away; the next sweep asks again

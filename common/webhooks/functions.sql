@@ -18,6 +18,13 @@ LANGUAGE sql IMMUTABLE AS $$
                 interval '20 hours', interval '24 hours'])[p_attempts]
 $$;
 
+-- The last delivery of the same run to the same endpoint that has to come before this one.
+CREATE OR REPLACE FUNCTION delivery_before(d deliveries) RETURNS SETOF deliveries
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+  SELECT x.* FROM deliveries x WHERE x.state = 'waiting' AND x.execution_id = d.execution_id
+     AND x.endpoint_id = d.endpoint_id AND x.id < d.id ORDER BY x.id DESC LIMIT 1;
+$$;
+
 -- A try begins, for one caller: 'send' with all that is needed; else 'none' (nothing is to be done),
 -- 'early', or 'behind' (an earlier delivery of the same run comes first). A process that dies is
 -- replaced after a minute.
@@ -43,10 +50,10 @@ BEGIN
   ELSIF d.due_at > p_now THEN
     action := 'early';
     due_at := d.due_at;
-  ELSIF d.execution_id IS NOT NULL AND EXISTS (
-      SELECT 1 FROM deliveries x WHERE x.state = 'waiting' AND x.execution_id = d.execution_id
-         AND x.endpoint_id = d.endpoint_id AND x.id < d.id) THEN
+  ELSIF EXISTS (SELECT 1 FROM delivery_before(d)) THEN
     action := 'behind';
+    UPDATE deliveries x SET due_at = greatest(x.due_at, p_now, (SELECT b.due_at FROM delivery_before(d) b))
+     WHERE x.id = d.id;
   ELSE
     SELECT * INTO e FROM events x WHERE x.id = d.event_id;
     UPDATE deliveries x SET attempts = d.attempts + 1, due_at = p_now + interval '1 minute'
@@ -96,7 +103,7 @@ BEGIN
   END IF;
   INSERT INTO delivery_attempts (delivery_id, n, at, status, error, took_ms)
   VALUES (d.id, p_attempt, p_now, p_status, p_error, p_took_ms) ON CONFLICT DO NOTHING;
-  SELECT * INTO w FROM webhook_endpoints x WHERE x.id = d.endpoint_id FOR UPDATE;
+  SELECT * INTO w FROM webhook_endpoints x WHERE x.id = d.endpoint_id FOR NO KEY UPDATE;
   IF p_status BETWEEN 200 AND 299 THEN
     state := 'delivered';
     UPDATE webhook_endpoints x SET failing_since = NULL
@@ -118,24 +125,52 @@ BEGIN
     SELECT x.id INTO next_id FROM deliveries x
      WHERE x.state = 'waiting' AND x.execution_id = d.execution_id
        AND x.endpoint_id = d.endpoint_id ORDER BY x.id LIMIT 1;
+    UPDATE deliveries x SET due_at = least(x.due_at, p_now) WHERE x.id = next_id;
   END IF;
 END $$;
 
+-- Deliveries that are due and that nothing stands before, the oldest first and of each endpoint only
+-- some: one that is dead or busy keeps nobody else waiting.
+CREATE OR REPLACE FUNCTION deliveries_due(p_before timestamptz, p_each int, p_limit int)
+RETURNS TABLE (id bigint) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+  SELECT r.id FROM (
+    SELECT d.id, d.due_at, row_number() OVER (PARTITION BY d.endpoint_id ORDER BY d.due_at, d.id) AS n
+      FROM deliveries d WHERE d.state = 'waiting' AND d.due_at <= p_before
+       AND NOT EXISTS (SELECT 1 FROM deliveries x
+                        WHERE x.state = 'waiting' AND x.execution_id = d.execution_id
+                          AND x.endpoint_id = d.endpoint_id AND x.id < d.id)) r
+   WHERE r.n <= p_each ORDER BY r.due_at, r.id LIMIT p_limit;
+$$;
+
+-- An account that is deleted is told nothing more, and nothing of it is kept.
+CREATE OR REPLACE FUNCTION webhooks_erase(
+  p_consumer uuid, p_developer uuid, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  DELETE FROM events WHERE consumer_id = p_consumer OR developer_id = p_developer;
+  UPDATE webhook_endpoints SET deleted_at = coalesce(deleted_at, p_now), url = 'erased',
+    description = NULL, secret = 'erased', old_secret = NULL
+   WHERE consumer_id = p_consumer OR developer_id = p_developer;
+  DELETE FROM run_webhook_secrets WHERE consumer_id = p_consumer;
+END $$;
+
 -- Sends again what was sent, failed or dropped, of one event or of all since a moment; answers how
--- many. What still waits is due at once.
+-- many, and when the last of them was made. What still waits is due at once.
 CREATE OR REPLACE FUNCTION deliveries_replay(
-  p_endpoint uuid, p_delivery bigint, p_since timestamptz, p_limit int, p_now timestamptz
-) RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  p_endpoint uuid, p_delivery bigint, p_since timestamptz, p_limit int, p_now timestamptz,
+  OUT again bigint, OUT until timestamptz
+) LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WITH chosen AS (
     SELECT d.id FROM deliveries d
      WHERE d.endpoint_id = p_endpoint
        AND (p_delivery IS NULL OR d.id = p_delivery)
        AND (p_since IS NULL OR d.made_at >= p_since)
      ORDER BY d.id LIMIT p_limit FOR UPDATE),
-  again AS (
+  sent AS (
     UPDATE deliveries d SET state = 'waiting', attempts = 0, due_at = p_now, ended_at = NULL
-      FROM chosen c WHERE d.id = c.id RETURNING 1)
-  SELECT count(*) FROM again;
+      FROM chosen c WHERE d.id = c.id RETURNING d.made_at)
+  SELECT count(*), max(made_at) FROM sent;
 $$;
 
 -- Webhooks of single runs whose events are forgotten.
@@ -148,6 +183,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 REVOKE ALL ON FUNCTION
-  webhook_of_run, delivery_begin, webhook_disable, delivery_end, deliveries_replay, webhooks_forget
+  webhook_of_run, delivery_begin, webhook_disable, delivery_end, deliveries_replay, webhooks_forget,
+  deliveries_due, delivery_before, webhooks_erase
 FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION delivery_begin, delivery_end, deliveries_replay, webhooks_forget TO tarsify_app;
+GRANT EXECUTE ON FUNCTION
+  delivery_begin, delivery_end, deliveries_replay, deliveries_due, webhooks_forget
+TO tarsify_app;

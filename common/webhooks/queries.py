@@ -44,12 +44,9 @@ _BEGIN = text("SELECT * FROM delivery_begin(:id, :now)")
 _END = text(
     "SELECT * FROM delivery_end(:id, :attempt, :status, :error, :retry_after, :took, :jitter, :now)"
 )
-_REPLAY = text("SELECT deliveries_replay(:endpoint, :delivery, :since, :limit, :now)")
+_REPLAY = text("SELECT * FROM deliveries_replay(:endpoint, :delivery, :since, :limit, :now)")
 _FORGET = text("SELECT webhooks_forget(:now)")
-_DUE = text(
-    "SELECT id FROM deliveries WHERE state = 'waiting' AND due_at <= :before "
-    "ORDER BY due_at, id LIMIT :limit"
-)
+_DUE = text("SELECT id FROM deliveries_due(:before, :each, :limit)")
 _OWNER: dict[Kind, Any] = {
     "consumer": EndpointRow.consumer_id,
     "developer": EndpointRow.developer_id,
@@ -92,9 +89,12 @@ def forget(connection: Connection, now: datetime) -> None:
     connection.execute(_FORGET, {"now": now})
 
 
-def overdue(connection: Connection, *, now: datetime, patience: timedelta, limit: int) -> list[int]:
-    """Deliveries whose time passed `patience` ago, the oldest first."""
-    return list(connection.scalars(_DUE, {"before": now - patience, "limit": limit}))
+def overdue(
+    connection: Connection, *, now: datetime, patience: timedelta, each: int, limit: int
+) -> list[int]:
+    """Deliveries whose time passed `patience` ago, the oldest first, `each` of an endpoint."""
+    parameters = {"before": now - patience, "each": each, "limit": limit}
+    return list(connection.scalars(_DUE, parameters))
 
 
 def replay(
@@ -105,8 +105,8 @@ def replay(
     since: datetime | None,
     limit: int,
     now: datetime,
-) -> int:
-    """Makes deliveries wait again; answers how many."""
+) -> tuple[int, datetime | None]:
+    """Makes deliveries wait again; answers how many, and when the last of them was made."""
     parameters = {
         "endpoint": endpoint_id,
         "delivery": delivery_id,
@@ -114,7 +114,8 @@ def replay(
         "limit": limit,
         "now": now,
     }
-    return int(session.scalar(_REPLAY, parameters) or 0)
+    again, until = session.execute(_REPLAY, parameters).one()
+    return again, until
 
 
 def add(session: Session, values: dict[str, Any]) -> None:
@@ -125,16 +126,24 @@ def add(session: Session, values: dict[str, Any]) -> None:
 
 
 def owned(
-    session: Session, kind: Kind, owner_id: uuid.UUID, endpoint_id: uuid.UUID
+    session: Session,
+    kind: Kind,
+    owner_id: uuid.UUID,
+    endpoint_id: uuid.UUID,
+    *,
+    locked: bool = False,
 ) -> EndpointRow | None:
-    """The owner's endpoint, locked; those of single runs are not among them."""
+    """The owner's endpoint; those of single runs are not among them.
+
+    The lock lets deliveries to it be made meanwhile: they are part of what others are doing.
+    """
     query = select(EndpointRow).where(
         EndpointRow.id == endpoint_id,
         _OWNER[kind] == owner_id,
         EndpointRow.execution_id.is_(None),
         EndpointRow.deleted_at.is_(None),
     )
-    return session.scalar(query.with_for_update())
+    return session.scalar(query.with_for_update(key_share=True) if locked else query)
 
 
 def all_of(session: Session, kind: Kind, owner_id: uuid.UUID) -> Sequence[EndpointRow]:
@@ -158,6 +167,7 @@ def health(session: Session, endpoint_ids: Sequence[uuid.UUID], since: datetime)
             func.count(case(((DeliveryRow.state == "failed") & recent, 1))).label("failed"),
         )
         .where(DeliveryRow.endpoint_id.in_(endpoint_ids))
+        .where((DeliveryRow.state == "waiting") | recent)
         .group_by(DeliveryRow.endpoint_id)
     )
     return {row.endpoint_id: row for row in session.execute(query)}

@@ -145,7 +145,9 @@ def webhook_routes(
             )
         return _shown_once(made, 200)
 
-    @routes.route("POST", "/webhooks/<id>/test", guard=writes, status=204, errors=known)
+    @routes.route(
+        "POST", "/webhooks/<id>/test", guard=writes, status=204, errors=known, tier="auth"
+    )
     def send_test(call: Call[uuid.UUID, None, None]) -> None:
         """Sends the event webhook.test to this webhook within a minute."""
         with parts().db.transaction() as session:
@@ -168,6 +170,7 @@ def webhook_routes(
         "POST",
         "/webhooks/<id>/replay",
         guard=writes,
+        tier="auth",
         body=ReplayIn,
         out=Replayed,
         errors=(*known, DeliveryNotFound),
@@ -175,7 +178,7 @@ def webhook_routes(
     def replay(call: Call[uuid.UUID, ReplayIn, None]) -> Replayed:
         """Sends one delivery again, or everything since a moment in the same order."""
         with parts().db.transaction() as session:
-            again = webhooks.replay(
+            return webhooks.replay(
                 session,
                 call.uuid("id"),
                 **who(call),
@@ -183,7 +186,6 @@ def webhook_routes(
                 since=call.body.since,
                 now=parts().clock.now(),
             )
-        return Replayed(deliveries=again)
 
     return routes
 

@@ -154,6 +154,9 @@ class DeliveryOut(Out):
 
 
 class Replayed(Out):
-    """How many deliveries are made again, 1,000 at most."""
+    """How many deliveries are made again, the oldest 1,000 at most; `until` is when the last of
+    them was made, from which the next request goes on.
+    """
 
     deliveries: int
+    until: Timestamp | None

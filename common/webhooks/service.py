@@ -18,6 +18,7 @@ from common.webhooks.schemas import (
     DeliveryHealth,
     DeliveryOut,
     DeveloperWebhookIn,
+    Replayed,
     TryOut,
     WebhookMade,
     WebhookOut,
@@ -95,7 +96,7 @@ def change(
     now: datetime,
 ) -> WebhookOut:
     """Applies the fields that were given; raises WebhookNotFound."""
-    row = _owned(session, kind, owner_id, endpoint_id)
+    row = _owned(session, kind, owner_id, endpoint_id, locked=True)
     enabled = changes.pop("enabled", None)
     if enabled is True:
         row.disabled_at = row.disabled_for = row.failing_since = None
@@ -111,7 +112,7 @@ def remove(
     session: Session, endpoint_id: uuid.UUID, *, kind: Kind, owner_id: uuid.UUID, now: datetime
 ) -> None:
     """Tells that address nothing more; raises WebhookNotFound."""
-    _owned(session, kind, owner_id, endpoint_id).deleted_at = now
+    _owned(session, kind, owner_id, endpoint_id, locked=True).deleted_at = now
 
 
 def rotate(
@@ -124,7 +125,7 @@ def rotate(
     now: datetime,
 ) -> WebhookMade:
     """A new secret; until the overlap is over both sign. Raises WebhookNotFound."""
-    row = _owned(session, kind, owner_id, endpoint_id)
+    row = _owned(session, kind, owner_id, endpoint_id, locked=True)
     row.old_secret, row.old_secret_until = row.secret, now + overlap
     row.secret = make_secret()
     session.flush()
@@ -184,10 +185,10 @@ def replay(
     delivery_id: int | None = None,
     since: datetime | None = None,
     now: datetime,
-) -> int:
+) -> Replayed:
     """Sends one delivery again, or all since a moment; raises WebhookNotFound, DeliveryNotFound."""
     _owned(session, kind, owner_id, endpoint_id)
-    again = queries.replay(
+    again, until = queries.replay(
         session,
         endpoint_id,
         delivery_id=delivery_id,
@@ -197,13 +198,18 @@ def replay(
     )
     if delivery_id is not None and not again:
         raise DeliveryNotFound
-    return again
+    return Replayed(deliveries=again, until=until)
 
 
 def _owned(
-    session: Session, kind: Kind, owner_id: uuid.UUID, endpoint_id: uuid.UUID
+    session: Session,
+    kind: Kind,
+    owner_id: uuid.UUID,
+    endpoint_id: uuid.UUID,
+    *,
+    locked: bool = False,
 ) -> EndpointRow:
-    row = queries.owned(session, kind, owner_id, endpoint_id)
+    row = queries.owned(session, kind, owner_id, endpoint_id, locked=locked)
     if row is None:
         raise WebhookNotFound
     return row

@@ -34,6 +34,11 @@ class EndpointRow(Table):
     __table_args__ = (
         CheckConstraint("num_nonnulls(consumer_id, developer_id) = 1", name="one_owner"),
         Index("ix_webhook_endpoints_consumer_id", "consumer_id", postgresql_where=STANDING),
+        Index(
+            "ix_webhook_endpoints_of_runs",
+            "created_at",
+            postgresql_where=text("execution_id IS NOT NULL"),
+        ),
         Index("ix_webhook_endpoints_developer_id", "developer_id", postgresql_where=STANDING),
     )
 
@@ -79,6 +84,7 @@ class DeliveryRow(Table):
             "id",
             postgresql_where=text("state = 'waiting' AND execution_id IS NOT NULL"),
         ),
+        Index("ix_deliveries_ended", "endpoint_id", "ended_at"),
         Index("ix_deliveries_endpoint_id", "endpoint_id", text("id DESC")),
     )
 

@@ -71,6 +71,7 @@ def sweep(_call: Call[None, None, None]) -> SweepDone:
     """Each minute: stale executions, outbox, deliveries, folding, what need not be kept."""
     parts = runtime()
     swept = executions.sweep(parts)
+    deliveries = webhooks.deliver_overdue(parts)
     with parts.db.step() as connection:
         tallied = catalog.fold_run_tallies(connection)
         for kept in (traffic, events, webhooks, uploads):
@@ -81,7 +82,7 @@ def sweep(_call: Call[None, None, None]) -> SweepDone:
         woken=swept.woken,
         folded=swept.folded,
         tallied=tallied,
-        deliveries=webhooks.deliver_overdue(parts),
+        deliveries=deliveries,
     )
 
 

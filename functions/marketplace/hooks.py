@@ -14,7 +14,7 @@ CONSUMER_ERRORS = (ConsumerNotFound, AccountSuspended)
 routes = webhook_routes(
     runtime,
     kind="consumer",
-    reads=consumer_id("runs:read"),
+    reads=consumer_id("events:read"),
     writes=consumer_id("webhooks:write"),
     order=ConsumerWebhookIn,
     changes=ConsumerWebhookChanges,

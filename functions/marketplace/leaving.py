@@ -4,7 +4,13 @@ from common.accounts.schemas import AccountDeleted, ConsumerExport, DeletionIn
 from common.accounts.service import Consumer
 from common.credits import service as ledger
 from common.credits.service import exact_credits
-from common.errors import AccountSuspended, ConsumerNotFound, CreditsLeft, RunsUnderWay
+from common.errors import (
+    AccountSuspended,
+    ConsumerNotFound,
+    CreditsLeft,
+    PurchaseOpen,
+    RunsUnderWay,
+)
 from common.executions import service as executions
 from common.executions.schemas import RunsQuery
 from common.http import Call
@@ -30,7 +36,10 @@ CONSUMER_ERRORS = (ConsumerNotFound, AccountSuspended)
     tier="auth",
 )
 def export(call: Call[Consumer, None, None]) -> ConsumerExport:
-    """Everything about the caller: account, keys, purchases, credits and runs with their inputs."""
+    """Everything about the caller: account, keys, purchases, credits and runs with their inputs.
+
+    Of the inputs the newest 20 MB; older ones are null here and are read run by run.
+    """
     parts, me = runtime(), call.principal
     with parts.db.transaction() as session:
         account = shown(session, me)
@@ -54,15 +63,10 @@ def export(call: Call[Consumer, None, None]) -> ConsumerExport:
     guard=consumer(None),
     body=DeletionIn,
     out=AccountDeleted,
-    errors=(*CONSUMER_ERRORS, RunsUnderWay, CreditsLeft),
+    errors=(*CONSUMER_ERRORS, RunsUnderWay, PurchaseOpen, CreditsLeft),
     tier="auth",
 )
 def delete(call: Call[Consumer, DeletionIn, None]) -> AccountDeleted:
     """Deletes the caller's account for good; the books keep its amounts without a name."""
-    parts = runtime()
-    with parts.db.transaction() as session:
-        balance = ledger.balance(session, call.principal.id)
-    if balance.balance > 0 and not call.body.give_up:
-        raise CreditsLeft(f"You have {balance.balance} credits. Say giveUp to lose them.")
-    given_up = executions.erase_consumer(parts, call.principal.id)
+    given_up = executions.erase_consumer(runtime(), call.principal.id, give_up=call.body.give_up)
     return AccountDeleted(deleted=True, given_up=exact_credits(given_up))

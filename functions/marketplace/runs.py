@@ -1,8 +1,6 @@
 """A consumer's runs: start, list, look, wait, cancel."""
 
-import threading
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 from common.credits.service import whole_credits
@@ -20,6 +18,7 @@ from common.errors import (
     ModelNotFound,
     ModelUnavailable,
     SpendLimitReached,
+    TextDelivered,
     TooManyStreams,
 )
 from common.executions import service as executions
@@ -37,6 +36,7 @@ from common.executions.schemas import (
 )
 from common.http import IDEMPOTENCY_KEY, Call, Header, Link, Page, Reply, Stream
 from common.http.app import Routes
+from common.http.places import Places, Staying
 from common.runtime import runtime
 from functions.marketplace.guards import consumer_id, uid
 
@@ -74,8 +74,8 @@ CANCEL_AFTER = Header(
     7,
     r"[1-9][0-9]{0,5}[smh]",
 )
-# Whoever waits or follows keeps a thread of the sixteen: half of them are left for all others.
-_waiting, _following = threading.BoundedSemaphore(4), threading.BoundedSemaphore(4)
+# Whoever waits or follows keeps a thread of the sixteen: some of them are left for all others.
+_waiting, _following = Places(most=5, each=2), Places(most=5, each=2)
 _MESSAGES = {
     "PENDING": "Your run is about to start.",
     "QUEUED": "Your run is waiting for a GPU.",
@@ -207,11 +207,14 @@ def follow_run(call: Call[uuid.UUID, None, None]) -> Stream:
     parts, execution_id = runtime(), call.uuid("id")
     with parts.db.step() as connection:
         executions.status_row(connection, execution_id, call.principal)
-    if not _following.acquire(blocking=False):
+    caller = str(call.principal)
+    if not _following.take(caller):
         raise TooManyStreams
     place = executions.Place.of(call.header(LAST_EVENT_ID.name))
     events = executions.RunEvents(parts, execution_id, call.principal, executions.signer(parts))
-    return Stream(_Released(events.follow(place), _following), "text/event-stream; charset=utf-8")
+    return Stream(
+        Staying(events.follow(place), _following, caller), "text/event-stream; charset=utf-8"
+    )
 
 
 @routes.route(
@@ -219,7 +222,7 @@ def follow_run(call: Call[uuid.UUID, None, None]) -> Stream:
     "/runs/<id>/cancel",
     guard=consumer_id("runs:write"),
     out=RunCancelled,
-    errors=(*CONSUMER_ERRORS, ExecutionNotFound, ExecutionEnded),
+    errors=(*CONSUMER_ERRORS, ExecutionNotFound, ExecutionEnded, TextDelivered),
     aliases=("/executions/<id>/cancel",),
 )
 def cancel_run(call: Call[uuid.UUID, None, None]) -> RunCancelled:
@@ -244,7 +247,8 @@ def _start(call: Call[uuid.UUID, Any, None], slug: str, body: RunIn) -> Reply:
         cancel_after_s=_cancel_after(call.header(CANCEL_AFTER.name)),
         webhook=body.webhook,
     )
-    model, started = executions.start_offered(parts, slug, wish)
+    accepted = executions.start_offered(parts, slug, wish)
+    started = accepted.started
     replayed = started.outcome == "replayed"
     queued = not replayed and executions.submit(parts, started.execution_id) == "watching"
     headers = {"Location": f"/api/marketplace/runs/{started.execution_id}"}
@@ -252,16 +256,11 @@ def _start(call: Call[uuid.UUID, Any, None], slug: str, body: RunIn) -> Reply:
         headers["Idempotency-Replayed"] = "true"
     http_status, run = 201, None
     seconds = executions.wait_seconds(call.header(PREFER.name))
-    if seconds is not None and _waiting.acquire(blocking=False):
-        try:
-            ended = executions.wait_for_end(
-                parts, started.execution_id, call.principal, seconds=seconds
-            )
-        finally:
-            _waiting.release()
-        headers["Preference-Applied"] = f"wait={seconds}"
-        http_status = 201 if ended else 202
+    if seconds is not None:
+        if _wait(started.execution_id, call.principal, seconds):
+            headers["Preference-Applied"] = f"wait={seconds}"
         run = _run(started.execution_id, call.principal)
+        http_status = 201 if run.completed_at is not None else 202
     status = run.status if run else "QUEUED"
     if run is None and not queued:  # an earlier run, or one not handed over or called back about
         with parts.db.step() as connection:
@@ -270,31 +269,23 @@ def _start(call: Call[uuid.UUID, Any, None], slug: str, body: RunIn) -> Reply:
         execution_id=started.execution_id,
         status=status,
         message=_MESSAGES[status],
-        estimated_seconds=model.estimated_seconds,
-        credits_charged=model.price_credits,
+        estimated_seconds=accepted.estimated_seconds,
+        credits_charged=accepted.price_credits,
         remaining_credits=whole_credits(started.remaining),
         run=run,
     )
     return Reply(answer, http_status, headers=headers)
 
 
-class _Released:
-    """Gives a place back when the answer has been sent or its reader is gone."""
-
-    def __init__(self, chunks: Iterator[bytes], places: threading.BoundedSemaphore) -> None:
-        self._chunks, self._places, self._open = chunks, places, True
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._chunks)
-
-    def close(self) -> None:
-        """Called by the server at the end, whatever it was (PEP 3333)."""
-        if self._open:
-            self._open = False
-            self._places.release()
+def _wait(execution_id: uuid.UUID, consumer_id: uuid.UUID, seconds: int) -> bool:
+    """Whether there was a place to wait for the run's end."""
+    if not _waiting.take(str(consumer_id)):
+        return False
+    try:
+        executions.wait_for_end(runtime(), execution_id, consumer_id, seconds=seconds)
+    finally:
+        _waiting.give_back(str(consumer_id))
+    return True
 
 
 def _run(execution_id: uuid.UUID, consumer_id: uuid.UUID) -> Execution:

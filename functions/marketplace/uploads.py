@@ -2,7 +2,7 @@
 
 import uuid
 
-from common.errors import AccountSuspended, ConsumerNotFound
+from common.errors import AccountSuspended, ConsumerNotFound, TooManyUploads
 from common.http import Call
 from common.http.app import Routes
 from common.runtime import runtime
@@ -20,7 +20,7 @@ routes = Routes()
     body=UploadIn,
     out=UploadOut,
     status=201,
-    errors=(ConsumerNotFound, AccountSuspended),
+    errors=(ConsumerNotFound, AccountSuspended, TooManyUploads),
 )
 def allow_upload(call: Call[uuid.UUID, UploadIn, None]) -> UploadOut:
     """Answers where to PUT a file, and the URI under which a run takes it."""

@@ -9,7 +9,7 @@ from functions.studio.guards import developer_id
 routes = webhook_routes(
     runtime,
     kind="developer",
-    reads=developer_id("earnings:read"),
+    reads=developer_id("events:read"),
     writes=developer_id("webhooks:write"),
     order=DeveloperWebhookIn,
     changes=DeveloperWebhookChanges,

@@ -1,11 +1,12 @@
 """What a developer may take along, and leaving."""
 
-from common.accounts import service as accounts
 from common.accounts.schemas import AccountDeleted, DeletionIn, DeveloperExport
 from common.accounts.service import Developer
 from common.catalog import service as catalog
 from common.catalog.schemas.developers import TarsModelsQuery
-from common.errors import AccountSuspended, CreditsLeft, DeveloperNotFound
+from common.credits.service import exact_credits
+from common.errors import AccountSuspended, CreditsLeft, DeveloperNotFound, RunsUnderWay
+from common.executions import service as executions
 from common.http import Call
 from common.http.app import Routes
 from common.http.paging import everything
@@ -60,19 +61,10 @@ def export(call: Call[Developer, None, None]) -> DeveloperExport:
     guard=developer(None),
     body=DeletionIn,
     out=AccountDeleted,
-    errors=(*DEVELOPER_ERRORS, CreditsLeft),
+    errors=(*DEVELOPER_ERRORS, RunsUnderWay, CreditsLeft),
     tier="auth",
 )
 def delete(call: Call[Developer, DeletionIn, None]) -> AccountDeleted:
     """Deletes the caller's account for good and takes its models off the market."""
-    parts, me = runtime(), call.principal
-    now = parts.clock.now()
-    with parts.db.transaction() as session:
-        earned = payments.summary(session, me.id, fee_bps=parts.settings.platform_fee_bps, now=now)
-        left = earned.available_balance + earned.pending_balance
-        if left > 0 and not call.body.give_up:
-            raise CreditsLeft(f"You have {left} cents of earnings. Say giveUp to lose them.")
-        catalog.archive_all(session, me.id)
-        keys.revoke_all(session, "developer", me.id, now)
-        accounts.erase_developer(session, me.id, now)
-    return AccountDeleted(deleted=True, given_up=left)
+    given_up = executions.erase_developer(runtime(), call.principal.id, give_up=call.body.give_up)
+    return AccountDeleted(deleted=True, given_up=exact_credits(given_up))

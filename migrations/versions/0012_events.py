@@ -50,6 +50,8 @@ CREATE TABLE webhook_endpoints (
 );
 CREATE INDEX ix_webhook_endpoints_consumer_id ON webhook_endpoints (consumer_id)
   WHERE execution_id IS NULL AND deleted_at IS NULL;
+CREATE INDEX ix_webhook_endpoints_of_runs ON webhook_endpoints (created_at)
+  WHERE execution_id IS NOT NULL;
 CREATE INDEX ix_webhook_endpoints_developer_id ON webhook_endpoints (developer_id)
   WHERE execution_id IS NULL AND deleted_at IS NULL;
 
@@ -79,6 +81,7 @@ CREATE TABLE deliveries (
 CREATE INDEX ix_deliveries_waiting ON deliveries (due_at, id) WHERE state = 'waiting';
 CREATE INDEX ix_deliveries_in_order ON deliveries (execution_id, endpoint_id, id)
   WHERE state = 'waiting' AND execution_id IS NOT NULL;
+CREATE INDEX ix_deliveries_ended ON deliveries (endpoint_id, ended_at);
 CREATE INDEX ix_deliveries_endpoint_id ON deliveries (endpoint_id, id DESC);
 
 CREATE TABLE delivery_attempts (

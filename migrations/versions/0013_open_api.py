@@ -88,6 +88,7 @@ CREATE TABLE uploads (
   made_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL
 );
+CREATE INDEX ix_uploads_expires_at ON uploads (expires_at);
 CREATE INDEX ix_uploads_consumer_id ON uploads (consumer_id, made_at);
 GRANT SELECT, INSERT ON uploads TO tarsify_app;
 """

@@ -222,12 +222,21 @@ def is_waited_for_and_followed(stage: Stage) -> None:
         stage.ask("GET", f"/api/marketplace/runs/{execution_id}/events")
 
 
+def is_asked_for_again_with_other_inputs(stage: Stage) -> None:
+    stage.start()
+    path = f"/api/marketplace/models/{stage.model.slug}/run"
+    with suppress(requests.ConnectionError):
+        again = stage.consumer.call("POST", path, {"inputs": {}}, **{"Idempotency-Key": stage.key})
+        assert again.status_code != 201
+
+
 def leaves_with_the_account(stage: Stage) -> None:
-    leaver = Caller(stage.world.base, f"users:leaver-{stage.key}")
-    stage.ask("POST", "/api/marketplace/auth/register", {}, leaver)
-    stage.ask("GET", "/api/marketplace/account/export", None, leaver)
     order = {"confirm": "delete my account", "giveUp": True}
-    stage.ask("POST", "/api/marketplace/account/delete", order, leaver)
+    for project, function in (("users", "marketplace"), ("developers", "studio")):
+        leaver = Caller(stage.world.base, f"{project}:leaver-{stage.key}")
+        stage.ask("POST", f"/api/{function}/auth/register", {}, leaver)
+        stage.ask("GET", f"/api/{function}/account/export", None, leaver)
+        stage.ask("POST", f"/api/{function}/account/delete", order, leaver)
 
 
 SCENARIOS: tuple[Callable[[Stage], None], ...] = (
@@ -246,6 +255,7 @@ SCENARIOS: tuple[Callable[[Stage], None], ...] = (
     leaves_its_result_behind_a_link,
     is_given_back_by_staff,
     is_waited_for_and_followed,
+    is_asked_for_again_with_other_inputs,
     leaves_with_the_account,
 )
 

@@ -13,9 +13,11 @@ from tests.security.test_access import a_key, a_webhook
 from tests.world import Caller, World
 
 FUNCTIONS = ("marketplace", "studio", "admin")
-# What an example can only meet here: a run that has ended already, no account to be paid to.
+# What an example can only meet here: a run that has ended already, a purchase that may still be
+# paid, no account to be paid to.
 REFUSED = {
     ("marketplace", "post", "/runs/{id}/cancel"): 409,
+    ("marketplace", "post", "/account/delete"): 409,
     ("studio", "post", "/payouts/request"): 409,
 }
 # Sent last, and in this order: what they do others would trip over.

@@ -3,11 +3,13 @@
 import json
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import requests
 
+from common.executions import queries
 from tests.world import Caller, Model, World
 
 RUN = {"inputs": {"prompt": "a lighthouse"}}
@@ -173,6 +175,78 @@ def test_text_comes_as_the_worker_puts_it_out_and_a_late_reader_goes_on(world: W
     first = next(each for each in seen if each["event"] == "output")
     later = list(events(owner, run, **{"Last-Event-ID": first["id"]}))
     assert [each["data"]["text"] for each in later if each["event"] == "output"] == texts[1:]
+
+
+def test_text_that_was_handed_out_is_not_had_for_nothing(world: World) -> None:
+    """Whoever has read the answer cannot cancel the run and get the credits back."""
+    model = world.model(price=10)
+    slow(world, model)
+    owner = world.consumer(credits_=100)
+    path = f"/api/marketplace/models/{model.slug}/run"
+    run = owner.ok("POST", path, RUN, **{"Cancel-After": "1m"})["executionId"]
+    with world.runtime.db.step() as connection:
+        queries.add_chunks(
+            connection, uuid.UUID(run), attempt=1, pieces=["the answer"], now=world.clock.now()
+        )
+    refused = owner.refused(409, "POST", f"/api/marketplace/runs/{run}/cancel")
+    assert refused["code"] == "TEXT_DELIVERED"
+    world.advance(90)
+    assert world.shown(owner, run)["completedAt"] is None
+    assert {job["status"] for job in world.jobs(model)} == {"IN_PROGRESS"}
+
+
+def test_a_cancelled_run_that_waited_for_its_turn_leaves_the_turns_to_the_others(
+    world: World,
+) -> None:
+    model, owner = world.model(price=10), world.consumer(credits_=100)
+    limits = world.staff.ok("GET", "/api/admin/limits")
+    world.staff.ok("PUT", "/api/admin/limits", limits | {"concurrentRuns": 1})
+    slow(world, model)
+    first, second, third = (world.run(owner, model) for _ in range(3))
+    owner.ok("POST", f"/api/marketplace/runs/{second}/cancel")
+    owner.ok("POST", f"/api/marketplace/runs/{first}/cancel")
+    world.ended(owner, first)
+    wait_for(lambda: world.tasks.deliver_all_due(world.clock.now()) and len(world.jobs(model)) == 2)
+    owner.ok("POST", f"/api/marketplace/runs/{third}/cancel")
+
+
+def test_whoever_has_waited_longer_goes_first(world: World) -> None:
+    model, owner = world.model(price=10), world.consumer(credits_=100)
+    limits = world.staff.ok("GET", "/api/admin/limits")
+    world.staff.ok("PUT", "/api/admin/limits", limits | {"concurrentRuns": 1})
+    slow(world, model)
+    first, second = world.run(owner, model), world.run(owner, model)
+    owner.ok("POST", f"/api/marketplace/runs/{first}/cancel")
+    world.ended(owner, first)
+    third = world.run(owner, model)  # there is a place, but not for this one
+    assert len(world.jobs(model)) == 1
+    world.advance(150, sweep=True)
+    assert [world.shown(owner, run)["status"] for run in (second, third)] == ["RUNNING", "PENDING"]
+    owner.ok("POST", f"/api/marketplace/runs/{third}/cancel")
+    owner.ok("POST", f"/api/marketplace/runs/{second}/cancel")
+
+
+def test_one_caller_keeps_no_more_than_two_places(world: World) -> None:
+    """Whoever would wait and finds no place is answered 202 at once."""
+    model, owner = world.model(price=1), world.consumer(credits_=100)
+    slow(world, model)
+    answers: list[requests.Response] = []
+
+    def wait() -> None:
+        mine = Caller(owner.base, owner.token)
+        answers.append(started(mine, model, Prefer="wait=3"))
+
+    waiting = [threading.Thread(target=wait) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    for thread in waiting:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {202}
+    applied = [answer.headers.get("Preference-Applied") for answer in answers]
+    assert sorted(map(str, applied)) == ["None", "None", "wait=3", "wait=3"]
+    for answer in answers:
+        run = answer.json()["data"]["executionId"]
+        owner.ok("POST", f"/api/marketplace/runs/{run}/cancel")
 
 
 def test_another_ones_run_cannot_be_followed(world: World) -> None:

@@ -77,6 +77,13 @@ def test_nobody_leaves_while_a_run_goes_on(world: World) -> None:
     owner.ok("POST", f"/api/marketplace/runs/{run}/cancel")
 
 
+def test_nobody_leaves_while_a_purchase_may_still_be_paid(world: World) -> None:
+    owner = world.consumer()
+    owner.ok("POST", "/api/marketplace/credits/purchase", {"amountCents": 500})
+    refused = owner.refused(409, "POST", "/api/marketplace/account/delete", LEAVE)
+    assert refused["code"] == "PURCHASE_OPEN"
+
+
 @pytest.mark.parametrize("body", [{}, {"confirm": "yes"}])
 def test_leaving_has_to_be_meant(world: World, body: dict[str, str]) -> None:
     owner = world.consumer()
@@ -92,7 +99,10 @@ def test_a_developer_leaves_with_their_models_off_the_market(world: World) -> No
     assert len(export["earnings"]) == 1
     path = "/api/studio/account/delete"
     assert dora.refused(409, "POST", path, LEAVE)["code"] == "CREDITS_LEFT"
+    dora.ok("POST", "/api/studio/webhooks", {"url": "https://93.184.216.34/hook"})
     assert dora.ok("POST", path, LEAVE | {"giveUp": True})["givenUp"] == 7
+    assert world.sql("SELECT url FROM webhook_endpoints")[0].url == "erased"
+    assert world.sql("SELECT 1 FROM events WHERE developer_id IS NOT NULL") == []
     dora.refused(404, "GET", "/api/studio/auth/me")
     assert owner.call("GET", f"/api/marketplace/models/{model.slug}").status_code == 404
     assert world.violations() == []

@@ -55,6 +55,13 @@ def test_w47_an_address_is_not_what_a_caller_says_it_is(limited: World) -> None:
     )
 
 
+def test_whoever_signs_in_and_may_not_is_limited_as_well(limited: World) -> None:
+    stranger = Caller(limited.base, "users:never-registered")
+    most = PER_MINUTE["refused"]
+    answers = [stranger.call("GET", "/api/marketplace/runs").status_code for _ in range(most + 2)]
+    assert set(answers) == {404, 429}
+
+
 def test_without_its_table_reads_are_answered_and_starts_are_not(limited: World) -> None:
     model, owner = limited.model(), limited.consumer(credits_=100)
     with limited.runtime.db.step() as connection:

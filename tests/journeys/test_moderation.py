@@ -5,16 +5,10 @@ from typing import Any
 
 import pytest
 
-from common.moderation import service
 from common.moderation.terms import find, folded
 from tests.world import Caller, Model, World
 
 DEED = {"reason": "a test of the rules"}
-
-
-@pytest.fixture(autouse=True)
-def _fresh_terms() -> None:
-    service._TERMS.forget("all")
 
 
 def moderated(world: World, mode: str) -> Model:

@@ -6,11 +6,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
 import requests
 
-from tests.world import Caller, Crash, World
+from common.moderation import service as moderation
+from tests.world import PROMPT_SCHEMA, Caller, Crash, World
 
 STARTS, THREADS, KEYS = 1000, 16, 250
+PICTURE = {"type": "string", "format": "uri", "title": "Picture"}
 
 
 def keyed(caller: Caller, path: str, body: object, key: str) -> requests.Response:
@@ -64,6 +67,39 @@ def test_the_same_key_and_body_is_the_same_answer_and_another_body_is_refused(
     assert elsewhere.status_code == 422
     stranger = keyed(world.consumer(), path, {"reason": "other"}, "k")
     assert stranger.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "since", ["unpublished", "suspended", "a refused word", "the upload's end"]
+)
+def test_a_start_is_answered_again_whatever_has_become_of_the_model_since(
+    world: World, since: str
+) -> None:
+    schema = {**PROMPT_SCHEMA, "properties": {**PROMPT_SCHEMA["properties"], "pic": PICTURE}}  # type: ignore[dict-item]
+    model = world.model(price=10, moderation="block", schema=schema)
+    owner = world.consumer(credits_=100)
+    upload = owner.ok("POST", "/api/marketplace/uploads", {"contentType": "image/png", "bytes": 4})
+    requests.put(upload["uploadUrl"], b"data", headers=upload["headers"], timeout=10)
+    path = f"/api/marketplace/models/{model.slug}/run"
+    body = {"inputs": {"prompt": "a lighthouse", "pic": upload["uri"]}}
+    first = keyed(owner, path, body, "k").json()["data"]
+    world.ended(owner, first["executionId"])
+    if since == "unpublished":
+        model.developer.ok("POST", f"/api/studio/tars-models/{model.id}/archive")
+    elif since == "suspended":
+        world.staff.ok("POST", f"/api/admin/models/{model.id}/suspend", {"reason": "a test"})
+    elif since == "a refused word":
+        world.staff.ok("PUT", "/api/admin/moderation/terms", {"terms": ["lighthouse"]})
+        moderation._TERMS.forget("all")
+    else:
+        world.clock.shift += timedelta(hours=25)
+    again = keyed(owner, path, body, "k")
+    assert again.status_code == 201
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json()["data"]["executionId"] == first["executionId"]
+    assert again.json()["data"]["creditsCharged"] == 10
+    assert keyed(owner, path, body, "another").status_code >= 400
+    assert world.balance(owner) == 90
 
 
 def test_while_the_first_is_worked_on_a_repeat_is_told_so(world: World) -> None:

@@ -75,6 +75,16 @@ def test_an_upload_that_cannot_be_used_is_refused_by_its_field(world: World, wha
     assert world.balance(owner) == 100
 
 
+def test_nobody_keeps_more_than_five_gigabytes_waiting(world: World) -> None:
+    owner, most = world.consumer(), 200 * 1024 * 1024
+    order = {"contentType": "video/mp4", "bytes": most}
+    for _ in range(25):
+        owner.ok("POST", UPLOADS, order)
+    assert owner.refused(409, "POST", UPLOADS, order)["code"] == "TOO_MANY_UPLOADS"
+    world.clock.shift += timedelta(hours=25)
+    owner.ok("POST", UPLOADS, order)
+
+
 INSIDE = {
     "metadata.example": ["169.254.169.254"],
     "private.example": ["10.1.2.3"],

@@ -203,11 +203,11 @@ SCOPES: dict[str, dict[str, str]] = {
             "GET /executions/<id>/receipt",
             "GET /runs/<id>/events",
             "POST /models/<slug>/quote",
-            "GET /events",
-            "GET /webhooks",
-            "GET /webhooks/<id>/deliveries",
         ),
         "runs:read",
+    )
+    | dict.fromkeys(
+        ("GET /events", "GET /webhooks", "GET /webhooks/<id>/deliveries"), "events:read"
     )
     | dict.fromkeys(
         (
@@ -261,11 +261,11 @@ SCOPES: dict[str, dict[str, str]] = {
             "GET /earnings/breakdown",
             "GET /payouts",
             "GET /payouts/account",
-            "GET /events",
-            "GET /webhooks",
-            "GET /webhooks/<id>/deliveries",
         ),
         "earnings:read",
+    )
+    | dict.fromkeys(
+        ("GET /events", "GET /webhooks", "GET /webhooks/<id>/deliveries"), "events:read"
     )
     | dict.fromkeys(
         (

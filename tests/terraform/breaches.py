@@ -395,6 +395,11 @@ BREACHES = [
             told("marketplace", "THREADS", "4"),
         ),
         (
+            "requests_that_wait_end_before_their_function_must",
+            "a minute for a request that waits a minute",
+            serves("marketplace", "timeout_seconds", 60),
+        ),
+        (
             "each_function_is_someone_of_its_own",
             "two share an account",
             serves(

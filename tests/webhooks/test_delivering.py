@@ -3,14 +3,17 @@
 import base64
 import hashlib
 import hmac
+import json
 import ssl
 import threading
-from datetime import timedelta
+import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
+from common.events import queries as events
 from common.gateways.outbound import Outbound
 from tests.webhooks.receiver import Receiver
 from tests.world import SDXL_OUTPUT, Caller, Model, World
@@ -139,8 +142,6 @@ def test_a_delivery_is_tried_on_the_schedule_then_the_webhook_is_stopped_with_a_
 
 
 def world_time(attempt: dict[str, Any]) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(attempt["at"]).timestamp()
 
 
@@ -158,7 +159,8 @@ def test_410_stops_a_webhook_at_once_and_its_owner_can_start_it_and_replay(
     receiver.status = 200
     assert owner.ok("PATCH", f"{HOOKS}/{hook['id']}", {"enabled": True})["enabled"] is True
     since = "2020-01-01T00:00:00Z"
-    assert owner.ok("POST", f"{HOOKS}/{hook['id']}/replay", {"since": since}) == {"deliveries": 1}
+    replayed = owner.ok("POST", f"{HOOKS}/{hook['id']}/replay", {"since": since})
+    assert replayed["deliveries"] == 1
     world.advance(60, sweep=True)
     assert receiver.told[-1].id == receiver.told[0].id
     (delivery,) = owner.ok("GET", f"{HOOKS}/{hook['id']}/deliveries")
@@ -271,6 +273,30 @@ def test_a_developer_is_told_of_earnings_and_a_consumer_of_purchases(
     assert (
         owner.refused(404, "GET", f"{HOOKS}/{model.id}/deliveries")["code"] == "WEBHOOK_NOT_FOUND"
     )
+
+
+def test_a_dead_webhook_keeps_nobody_else_waiting(world: World, receiver: Receiver) -> None:
+    """Six hundred events that nobody takes are due; one sweep later another account is told."""
+    model, owner, other = world.model(), world.consumer(credits_=100), world.consumer()
+    hooked(owner, receiver)
+    me = owner.ok("GET", "/api/marketplace/auth/me")["id"]
+    ran(world, owner, model)
+    with world.runtime.db.step() as connection:
+        for _ in range(600):
+            events.add(
+                connection, kind="consumer", owner_id=uuid.UUID(me), event_type="run.completed",
+                data={}, now=world.clock.now(),
+            )  # fmt: skip
+    hooked(other, receiver)
+    mine = other.ok("GET", HOOKS)[0]["id"]
+    assert other.call("POST", f"{HOOKS}/{mine}/test").status_code == 204
+    world.clock.shift += timedelta(seconds=20)
+    world.scheduled("/sweep")
+    asked = [json.loads(task.body)["deliveryId"] for task in world.tasks.waiting()
+             if task.url.endswith("/deliver")]  # fmt: skip
+    theirs = world.sql("SELECT id FROM deliveries WHERE endpoint_id = :id", id=mine)
+    assert theirs[0].id in asked
+    assert len(asked) == 51
 
 
 def test_a_test_event_goes_to_that_webhook_alone(world: World, receiver: Receiver) -> None:

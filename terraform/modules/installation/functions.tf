@@ -5,7 +5,7 @@ locals {
   functions = {
     marketplace = {
       description = "Consumers: browse, buy credits, run, read results"
-      public      = true, concurrency = 16, warm = 1, max = 20, timeout = 60, memory = "512Mi"
+      public      = true, concurrency = 16, warm = 1, max = 20, timeout = 120, memory = "512Mi"
       settings    = ["consumers", "runs", "uploads", "pages"]
       secrets     = ["runpod-api-key", "stripe-secret-key"]
       roles       = ["sets_alarms", "keeps_results"]

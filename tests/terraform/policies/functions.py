@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common.executions.waiting import LONGEST_SECONDS
 from common.needs import missing
 from common.settings import Settings, read
 from tests.http.functions import APPS
@@ -11,6 +12,7 @@ from tests.terraform.plan import Plan
 from tests.terraform.policies.access import SECRET_FIELDS
 
 OF_THE_SERVER = {"THREADS", "MALLOC_ARENA_MAX"}  # functions-framework's, the C library's
+BESIDE_WAITING_SECONDS = 40  # what a request of that kind does before and after
 # Enough like real ones to be accepted.
 STAND_INS = {"STRIPE_SECRET_KEY": {"prod": "sk_live_x"}}
 
@@ -50,6 +52,19 @@ def servers_have_a_thread_for_each_request(plan: Plan) -> Iterator[str]:
             yield f"{name} takes {at_once} at once, with {threads} threads"
 
 
+def requests_that_wait_end_before_their_function_must(plan: Plan) -> Iterator[str]:
+    """A start waits after it was submitted, whose slowest answer is allowed for here."""
+    settings = Settings()
+    longest = {
+        "marketplace": max(LONGEST_SECONDS, settings.stream_seconds),
+        "studio": settings.test_run_wait_seconds,
+    }
+    for name, seconds in longest.items():
+        has = plan.functions[name].service["timeout_seconds"]
+        if has < seconds + BESIDE_WAITING_SECONDS:
+            yield f"{name} has {has} s for requests that wait {seconds:.0f} s"
+
+
 def each_function_is_someone_of_its_own(plan: Plan) -> Iterator[str]:
     accounts = {it.email for it in plan.of("google_service_account")}
     logins = {str(it["name"]) for it in plan.of("google_sql_user")}
@@ -84,6 +99,7 @@ POLICIES = (
     variables_are_fields_of_the_settings,
     functions_are_told_what_they_need,
     servers_have_a_thread_for_each_request,
+    requests_that_wait_end_before_their_function_must,
     each_function_is_someone_of_its_own,
     migrations_run_once_as_the_owner,
 )
