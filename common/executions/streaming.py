@@ -27,6 +27,7 @@ from common.http.failures import failure_of
 log = logs.Log("executions")
 PAUSE_SECONDS, ALIVE_SECONDS = 0.5, 10.0
 STREAM_WAIT_MS = 1000
+WHOLE_PIECE_SECONDS = 5.0
 LAST_PIECES = timedelta(seconds=60)
 _RANKS = {"PENDING": 0, "QUEUED": 1, "RUNNING": 2}
 _ENDED = 3
@@ -64,6 +65,11 @@ class _Text:
         if piece and (text := read_answer(piece).text):
             self.told.append(text)
 
+    @property
+    def cut(self) -> bool:
+        """Whether the rest of a piece is still to come."""
+        return self.rest != ""
+
     def take(self) -> list[str]:
         told, self.told = self.told, []
         return told
@@ -80,6 +86,7 @@ class RunEvents:
         self._reader = uuid.uuid4()
         self._text = _Text()
         self._queue: Any = None
+        self._holds = False
 
     def follow(self, place: Place) -> Iterator[bytes]:
         """Bytes to send until the run has ended or the connection has lasted long enough.
@@ -88,6 +95,7 @@ class RunEvents:
         """
         try:
             yield from self._follow(place)
+            self._leave()
         except Exception as error:  # the answer has begun: nobody above can say it any more
             log.error("stream broken off", exception=error, executionId=str(self._id))
             failure = error if isinstance(error, TarsifyError) else failure_of(error)
@@ -104,7 +112,9 @@ class RunEvents:
             news = list(self._news(place, streamed=streamed))
             yield from news
             now = clock.now()
-            if place.rank == _ENDED or (now - started).total_seconds() >= longest:
+            lasted = (now - started).total_seconds()
+            # What has come of a piece goes with this reader: a moment more, and it is whole.
+            if place.rank == _ENDED or lasted >= longest + (WHOLE_PIECE_SECONDS * self._text.cut):
                 return
             if news:
                 told_at = now
@@ -142,6 +152,12 @@ class RunEvents:
                 yield _event("status", place, {"status": row.status, **shown})
             self._queue = shown
 
+    def _leave(self) -> None:
+        """Who comes next, mostly the same reader again, takes the text on at once."""
+        if self._holds:
+            with self._tools.db.step() as connection:
+                queries.leave_stream(connection, self._id, self._reader, self._tools.clock.now())
+
     def _just_ended(self, row: AnyRow) -> bool:
         """The end may be known before the last pieces were taken."""
         return bool(self._tools.clock.now() - row.finished_at < LAST_PIECES)
@@ -162,6 +178,7 @@ class RunEvents:
             now = self._tools.clock.now()
             if not queries.lease_stream(connection, self._id, self._reader, now):
                 return False
+        self._holds = True
         self._fetch(attempt)
         return True
 

@@ -10,6 +10,8 @@ from typing import Any
 import requests
 
 from common.executions import queries
+from common.executions.service import signer
+from common.executions.streaming import Place, RunEvents
 from tests.world import Caller, Model, World
 
 RUN = {"inputs": {"prompt": "a lighthouse"}}
@@ -28,6 +30,14 @@ def started(caller: Caller, model: Model, **headers: str) -> requests.Response:
     answer = caller.call("POST", path, RUN, **headers)
     assert answer.ok, answer.text
     return answer
+
+
+def writing(world: World) -> Model:
+    """A model that puts text out bit by bit."""
+    return world.model(
+        schema=TEXT_SCHEMA, category="TEXT", outputType="TEXT", outputFormat="txt",
+        outputAdapter="vllm",
+    )  # fmt: skip
 
 
 def slow(world: World, model: Model, *, run_ms: int = 10**6, **more: Any) -> None:
@@ -145,10 +155,7 @@ def test_a_reader_sees_each_status_once_and_the_end_with_the_result(world: World
 
 
 def test_text_comes_as_the_worker_puts_it_out_and_a_late_reader_goes_on(world: World) -> None:
-    model = world.model(
-        schema=TEXT_SCHEMA, category="TEXT", outputType="TEXT", outputFormat="txt",
-        outputAdapter="vllm",
-    )  # fmt: skip
+    model = writing(world)
     pieces = [[{"choices": [{"tokens": [word]}]}] for word in ("Once ", "upon ", "a time")]
     world.simulator.behave(
         model.endpoint_id,
@@ -175,6 +182,24 @@ def test_text_comes_as_the_worker_puts_it_out_and_a_late_reader_goes_on(world: W
     first = next(each for each in seen if each["event"] == "output")
     later = list(events(owner, run, **{"Last-Event-ID": first["id"]}))
     assert [each["data"]["text"] for each in later if each["event"] == "output"] == texts[1:]
+
+
+def test_a_reader_who_comes_back_takes_the_text_on_at_once(world: World) -> None:
+    model = writing(world)
+    slow(world, model)
+    run = uuid.UUID(world.run(world.consumer(credits_=100), model))
+    owner = world.sql("SELECT consumer_id FROM executions WHERE id = :id", id=run)[0][0]
+    world.settings.__dict__["stream_seconds"] = 3.0
+
+    def another_may_take_it() -> bool:
+        with world.runtime.db.step() as connection:
+            return queries.lease_stream(connection, run, uuid.uuid4(), world.clock.now())
+
+    told = RunEvents(world.runtime, run, owner, signer(world.runtime)).follow(Place())
+    assert b"event: status" in next(told) + next(told)
+    assert not another_may_take_it()
+    list(told)
+    assert another_may_take_it()
 
 
 def test_text_that_was_handed_out_is_not_had_for_nothing(world: World) -> None:
