@@ -217,13 +217,13 @@ BEGIN
   END IF;
   IF e.kind = 'RUN' THEN
     PERFORM pg_advisory_xact_lock(hashtextextended(e.consumer_id::text, 7310004));
+    -- A place is kept for each that has waited longer; one more than they need is for whoever comes.
     IF (SELECT count(*) FROM executions x
          WHERE x.consumer_id = e.consumer_id AND x.phase IN ('submitting', 'watching'))
-       >= (SELECT concurrent_runs FROM consumer_limits)
-       -- Whoever has waited longer goes first, also when a place is free just now.
-       OR EXISTS (SELECT 1 FROM executions x
-                   WHERE x.consumer_id = e.consumer_id AND x.throttled AND x.phase = 'waiting'
-                     AND (x.created_at, x.id) < (e.created_at, e.id)) THEN
+       + (SELECT count(*) FROM executions x
+           WHERE x.consumer_id = e.consumer_id AND x.throttled AND x.phase = 'waiting'
+             AND (x.created_at, x.id) < (e.created_at, e.id))
+       >= (SELECT concurrent_runs FROM consumer_limits) THEN
       UPDATE executions SET throttled = true, next_check_at = p_now + interval '60 seconds'
        WHERE id = e.id;
       RETURN;
@@ -627,17 +627,23 @@ RETURNS TABLE (what text, ref text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   e executions;
+  room bigint;
 BEGIN
   RETURN QUERY SELECT 'deliver', min(d.id)::text FROM deliveries d
     WHERE d.state = 'waiting' AND d.execution_id = p_execution AND d.attempts = 0
     GROUP BY d.endpoint_id;
   SELECT * INTO e FROM executions x WHERE x.id = p_execution;
   IF e.phase = 'done' AND e.consumer_id IS NOT NULL THEN
-    RETURN QUERY UPDATE executions x SET next_check_at = p_now
-      WHERE x.phase = 'waiting' AND x.id = (
+    -- As many as there is room for, and one at least: whom an earlier end should have called is
+    -- called by this one if that was lost.
+    room := greatest(1, (SELECT concurrent_runs FROM consumer_limits)
+      - (SELECT count(*) FROM executions z WHERE z.consumer_id = e.consumer_id
+            AND z.phase IN ('submitting', 'watching')));
+    RETURN QUERY WITH next AS MATERIALIZED (
         SELECT y.id FROM executions y WHERE y.consumer_id = e.consumer_id AND y.throttled
-           AND y.phase = 'waiting'
-         ORDER BY y.created_at, y.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+           AND y.phase = 'waiting' AND y.next_check_at > p_now
+         ORDER BY y.created_at, y.id LIMIT room FOR UPDATE SKIP LOCKED)
+      UPDATE executions x SET next_check_at = p_now FROM next WHERE x.id = next.id
       RETURNING 'submit', x.id::text;
   END IF;
 END $$;

@@ -368,7 +368,7 @@ OPEN_PROBED = (
     ),
     ProbedMutation(
         "no turns",
-        (Change(EXECUTIONS, ">= (SELECT concurrent_runs FROM consumer_limits)", "< 0"),),
+        (Change(EXECUTIONS, ">= (SELECT concurrent_runs FROM consumer_limits) THEN", "< 0 THEN"),),
         lets_consumers_take_turns,
     ),
     ProbedMutation(
