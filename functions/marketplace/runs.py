@@ -32,6 +32,7 @@ from common.executions.schemas import (
     RunsQuery,
     RunStarted,
     RunStatus,
+    Status,
     StatusQuery,
 )
 from common.http import IDEMPOTENCY_KEY, Call, Header, Link, Page, Reply, Stream
@@ -205,8 +206,7 @@ def follow_run(call: Call[uuid.UUID, None, None]) -> Stream:
     A connection ends after 50 seconds at the latest; with Last-Event-ID the next one goes on.
     """
     parts, execution_id = runtime(), call.uuid("id")
-    with parts.db.step() as connection:
-        executions.status_row(connection, execution_id, call.principal)
+    _status(execution_id, call.principal)
     caller = str(call.principal)
     if not _following.take(caller):
         raise TooManyStreams
@@ -227,10 +227,9 @@ def follow_run(call: Call[uuid.UUID, None, None]) -> Stream:
 )
 def cancel_run(call: Call[uuid.UUID, None, None]) -> RunCancelled:
     """Stops a run. One that has finished at the GPU first is completed and charged."""
-    parts, execution_id = runtime(), call.uuid("id")
-    executions.cancel(parts, execution_id, call.principal)
-    with parts.db.step() as connection:
-        status = executions.status_row(connection, execution_id, call.principal).status
+    execution_id = call.uuid("id")
+    executions.cancel(runtime(), execution_id, call.principal)
+    status = _status(execution_id, call.principal)
     message = _MESSAGES[status]
     if status in {"PENDING", "QUEUED", "RUNNING"}:
         message = "Your run will stop as soon as the GPU lets go of it."
@@ -263,8 +262,7 @@ def _start(call: Call[uuid.UUID, Any, None], slug: str, body: RunIn) -> Reply:
         http_status = 201 if run.completed_at is not None else 202
     status = run.status if run else "QUEUED"
     if run is None and not queued:  # an earlier run, or one not handed over or called back about
-        with parts.db.step() as connection:
-            status = executions.status_row(connection, started.execution_id, call.principal).status
+        status = _status(started.execution_id, call.principal)
     answer = RunStarted(
         execution_id=started.execution_id,
         status=status,
@@ -286,6 +284,13 @@ def _wait(execution_id: uuid.UUID, consumer_id: uuid.UUID, seconds: int) -> bool
     finally:
         _waiting.give_back(str(consumer_id))
     return True
+
+
+def _status(execution_id: uuid.UUID, consumer_id: uuid.UUID) -> Status:
+    """Raises ExecutionNotFound for a run that is not the consumer's."""
+    with runtime().db.step() as connection:
+        status: Status = executions.status_row(connection, execution_id, consumer_id).status
+    return status
 
 
 def _run(execution_id: uuid.UUID, consumer_id: uuid.UUID) -> Execution:

@@ -47,6 +47,12 @@ def slow(world: World, model: Model, *, run_ms: int = 10**6, **more: Any) -> Non
     )
 
 
+def go_on_at_once(world: World, runs: int) -> None:
+    """Of each consumer's runs so many go on at once, and the others wait their turn."""
+    limits = world.staff.ok("GET", "/api/admin/limits")
+    world.staff.ok("PUT", "/api/admin/limits", limits | {"concurrentRuns": runs})
+
+
 def events(caller: Caller, execution_id: str, **headers: str) -> Iterator[dict[str, Any]]:
     """The events of one connection, as any client of server-sent events reads them."""
     url = f"{caller.base}/api/marketplace/runs/{execution_id}/events"
@@ -224,8 +230,7 @@ def test_a_cancelled_run_that_waited_for_its_turn_leaves_the_turns_to_the_others
     world: World,
 ) -> None:
     model, owner = world.model(price=10), world.consumer(credits_=100)
-    limits = world.staff.ok("GET", "/api/admin/limits")
-    world.staff.ok("PUT", "/api/admin/limits", limits | {"concurrentRuns": 1})
+    go_on_at_once(world, 1)
     slow(world, model)
     first, second, third = (world.run(owner, model) for _ in range(3))
     owner.ok("POST", f"/api/marketplace/runs/{second}/cancel")
@@ -237,8 +242,7 @@ def test_a_cancelled_run_that_waited_for_its_turn_leaves_the_turns_to_the_others
 
 def test_whoever_has_waited_longer_goes_first(world: World) -> None:
     model, owner = world.model(price=10), world.consumer(credits_=100)
-    limits = world.staff.ok("GET", "/api/admin/limits")
-    world.staff.ok("PUT", "/api/admin/limits", limits | {"concurrentRuns": 1})
+    go_on_at_once(world, 1)
     slow(world, model)
     first, second = world.run(owner, model), world.run(owner, model)
     owner.ok("POST", f"/api/marketplace/runs/{first}/cancel")
@@ -299,8 +303,7 @@ def test_a_run_says_its_place_and_how_long_it_may_take(world: World) -> None:
 
 def test_more_runs_than_may_go_on_at_once_wait_their_turn_and_all_end(world: World) -> None:
     model, owner = world.model(price=10), world.consumer(credits_=100)
-    limits = world.staff.ok("GET", "/api/admin/limits")
-    world.staff.ok("PUT", "/api/admin/limits", limits | {"concurrentRuns": 2})
+    go_on_at_once(world, 2)
     slow(world, model, run_ms=20_000)
     runs = [world.run(owner, model) for _ in range(5)]
     assert len(world.jobs(model)) == 2
@@ -317,8 +320,7 @@ def test_more_runs_than_may_go_on_at_once_wait_their_turn_and_all_end(world: Wor
 
 def test_the_next_run_begins_when_one_has_ended_without_waiting_for_a_sweep(world: World) -> None:
     model, owner = world.model(price=10), world.consumer(credits_=100)
-    limits = world.staff.ok("GET", "/api/admin/limits")
-    world.staff.ok("PUT", "/api/admin/limits", limits | {"concurrentRuns": 1})
+    go_on_at_once(world, 1)
     slow(world, model)
     first, second = world.run(owner, model), world.run(owner, model)
     owner.ok("POST", f"/api/marketplace/runs/{first}/cancel")
