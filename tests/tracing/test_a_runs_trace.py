@@ -1,5 +1,6 @@
 """One trace covers a run from its start to its end, and it is found by the run's id."""
 
+import threading
 import uuid
 from collections.abc import Sequence
 
@@ -26,6 +27,18 @@ def _sent(world: World, spans: InMemorySpanExporter) -> Sequence[ReadableSpan]:
     return spans.get_finished_spans()
 
 
+def _sent_of_all(
+    steps: list[str], world: World, spans: InMemorySpanExporter
+) -> Sequence[ReadableSpan]:
+    """The spans once each of the steps has one: a callback ends after the run that it ended."""
+    for _ in range(200):
+        told = _sent(world, spans)
+        if {span.name for span in told} >= set(steps):
+            break
+        threading.Event().wait(0.05)
+    return told
+
+
 def test_start_submit_callback_and_settling_are_one_trace_under_the_runs_id(
     world: World, spans: InMemorySpanExporter
 ) -> None:
@@ -33,9 +46,9 @@ def test_start_submit_callback_and_settling_are_one_trace_under_the_runs_id(
     run = world.run(consumer, model)
     world.ended(consumer, run)
 
-    told = _sent(world, spans)
-    names = [span.name for span in told]
-    assert sorted(names) == ["callback", "settle", "start", "submit"]
+    steps = ["callback", "settle", "start", "submit"]
+    told = _sent_of_all(steps, world, spans)
+    assert sorted(span.name for span in told) == steps
     assert {span.context.trace_id for span in told} == {uuid.UUID(run).int}
     (start,) = (span for span in told if span.name == "start")
     assert start.parent is None
