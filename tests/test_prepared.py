@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+from pg8000.converters import timestamptz_in
 from pg8000.core import BIND, EXECUTE_MSG, FLUSH_MSG, SYNC_MSG
 from sqlalchemy import Connection, TextClause, create_engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -49,6 +50,17 @@ def test_a_known_statement_is_one_message_out_and_asks_for_one_answer(db: Databa
     assert sent.startswith(BIND)
     assert sent.endswith(EXECUTE_MSG + SYNC_MSG)
     assert (FLUSH_MSG in sent, nothing) == (False, b"")
+
+
+@pytest.mark.parametrize(
+    "told", ["2026-11-28 15:26:32.61+00", "2026-11-28 15:26:32+00", "infinity", "20260-01-01+00"]
+)
+def test_moments_are_read_as_the_driver_itself_reads_them(db: Database, told: str) -> None:
+    with db.step() as connection:
+        query = text("SELECT CAST(CAST(:told AS text) AS timestamptz)")
+        found = connection.execute(query, {"told": told}).scalar_one()
+    native = timestamptz_in(told.replace("20260-01-01+00", "20260-01-01 00:00:00+00"))
+    assert found == native
 
 
 def test_values_come_back_as_what_they_were(db: Database) -> None:

@@ -115,7 +115,7 @@ _ADD_CHUNKS = text("SELECT run_chunks_add(:execution, :attempt, :pieces, :now)")
 _ERASE = text("SELECT consumer_erase(:owner, :give_up, :now)")
 _ERASE_DEVELOPER = text("SELECT developer_erase(:owner, :give_up, :now)")
 _QUEUE = text(
-    "SELECT e.status, e.created_at, e.started_at, "
+    "SELECT e.status, e.created_at, e.started_at, e.progress, "
     "(SELECT count(*) FROM executions x WHERE x.endpoint_id = e.endpoint_id AND x.phase <> 'done' "
     "AND x.status IN ('PENDING', 'QUEUED') "
     "AND (x.created_at, x.id) < (e.created_at, e.id)) AS ahead, "
@@ -128,6 +128,10 @@ _QUEUE = text(
 _CHUNKS = text(
     "SELECT n, attempt, content FROM run_chunks WHERE execution_id = :execution AND n > :after "
     "ORDER BY n LIMIT :most"
+)
+_EVENTS = text(
+    "SELECT v.what, v.effect, v.at, a.n AS attempt FROM execution_events v "
+    "LEFT JOIN attempts a ON a.id = v.attempt_id WHERE v.execution_id = :execution ORDER BY v.id"
 )
 _STREAMS = text("SELECT payload->>'stream' = 'true' FROM executions WHERE id = :execution")
 _REFUND = text("SELECT run_refund(:reference, :execution, :actor, :reason, :now)")
@@ -349,6 +353,11 @@ def is_streamed(connection: Connection, execution_id: uuid.UUID) -> bool:
 def queue(connection: Connection, execution_id: uuid.UUID) -> AnyRow | None:
     """What an estimate is made of: runs ahead, and the medians of the endpoint's last 50."""
     return connection.execute(_QUEUE, {"execution": execution_id}).one_or_none()
+
+
+def events_of(connection: Connection, execution_id: uuid.UUID) -> list[AnyRow]:
+    """What happened to a run, in its order, for operators."""
+    return list(connection.execute(_EVENTS, {"execution": execution_id}))
 
 
 def erase(connection: Connection, consumer_id: uuid.UUID, *, give_up: bool, now: datetime) -> int:

@@ -16,7 +16,11 @@ def queue_of(connection: Connection, execution_id: uuid.UUID, now: datetime) -> 
     if row is None or row.status not in {"PENDING", "QUEUED", "RUNNING"}:
         return None
     waiting = row.status != "RUNNING"
-    return Queue(position=row.ahead + 1 if waiting else None, estimated_seconds=_estimate(row, now))
+    return Queue(
+        position=row.ahead + 1 if waiting else None,
+        estimated_seconds=_estimate(row, now),
+        progress_percent=row.progress,
+    )
 
 
 def _estimate(row: AnyRow, now: datetime) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from common.executions.media import OutputRefused, is_link, store_media
 from common.executions.outputs import Reading, read_output
+from common.executions.progress import percent_of
 from common.executions.queries import AttemptContext
 from common.executions.tools import Tools
 from common.executions.worker_errors import Failure, error_inside, failure, failure_of
@@ -60,7 +61,8 @@ def judge(tools: Tools, attempt: AttemptContext, report: JobReport) -> Verdict:
     if report.state in {JobState.GONE, JobState.CANCELLED}:
         return _failed(report, _LOST, times, retryable=True, seen=report.state.value)
     # A job that is still alive past its attempt's deadline is made a time-out by the settling step.
-    return _failed(report, _too_late(attempt, report), times, seen=report.state.value)
+    come_so_far = {"progress": percent_of(report.output)}
+    return _failed(report, _too_late(attempt, report), times | come_so_far, seen=report.state.value)
 
 
 def _error_in_progress(report: JobReport) -> Any:

@@ -37,11 +37,13 @@ class TestRunIn(In):
 
 class Queue(Out):
     """Where a run stands: its place among those that wait for the same GPUs, from 1 on; null while
-    it is worked on. The estimate is until its end, by what the last runs took.
+    it is worked on. The estimate is until its end, by what the last runs took. The progress is the
+    model's own word, which not every model gives.
     """
 
     position: int | None
     estimated_seconds: int | None
+    progress_percent: int | None
 
 
 class RunStarted(Out):

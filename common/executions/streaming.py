@@ -1,8 +1,8 @@
-"""One run as server-sent events: its status, its text as it comes, and its end.
+"""One run as server-sent events: its status, log and progress, its text as it comes, and its end.
 
-An event's id says how far its reader has come, `<pieces of text>-<rank of the status>`, so that
-whoever comes back with Last-Event-ID goes on from there. RunPod gives each piece of a stream once:
-one reader at a time takes them and keeps them for all others.
+An event's id says how far its reader has come, `<pieces of text>-<rank of the status>-<log lines>`,
+so that whoever comes back with Last-Event-ID goes on from there. RunPod gives each piece of a
+stream once: one reader at a time takes them and keeps them for all others.
 """
 
 import json
@@ -16,39 +16,45 @@ from typing import Any
 from common import logs
 from common.errors import TarsifyError
 from common.executions import queries
+from common.executions.logbook import lines_after
 from common.executions.queries import AnyRow, AttemptContext
 from common.executions.queueing import queue_of
 from common.executions.reading import Sign, status_row, status_shown
+from common.executions.schemas import Queue
 from common.executions.tools import Tools
 from common.executions.vllm_text import read_answer
+from common.executions.watching import refresh
 from common.gateways.errors import GatewayError
 from common.http.failures import failure_of
 
 log = logs.Log("executions")
 PAUSE_SECONDS, ALIVE_SECONDS = 0.5, 10.0
+# By alarms alone a job is seen every 10 s to 2 min: too seldom for one whose consumer looks on.
+LOOK_SECONDS = 5.0
 STREAM_WAIT_MS = 1000
 WHOLE_PIECE_SECONDS = 5.0
 LAST_PIECES = timedelta(seconds=60)
 _RANKS = {"PENDING": 0, "QUEUED": 1, "RUNNING": 2}
 _ENDED = 3
-_PLACE = re.compile(r"(\d{1,9})-([0-3])")
+_PLACE = re.compile(r"(\d{1,9})-([0-3])-(\d{1,4})")
 
 
 @dataclass
 class Place:
-    """How far a reader has come: pieces of text, and the rank of the status last told."""
+    """How far a reader has come: pieces of text, the rank of the status last told, log lines."""
 
     pieces: int = 0
     rank: int = -1
+    lines: int = 0
 
     @classmethod
     def of(cls, last_event_id: str | None) -> "Place":
         """Where an earlier connection ended; the beginning for anything else."""
         found = _PLACE.fullmatch(last_event_id or "")
-        return cls(int(found[1]), int(found[2])) if found else cls()
+        return cls(*map(int, found.groups())) if found else cls()
 
     def __str__(self) -> str:
-        return f"{self.pieces}-{max(self.rank, 0)}"
+        return f"{self.pieces}-{max(self.rank, 0)}-{self.lines}"
 
 
 @dataclass
@@ -86,6 +92,7 @@ class RunEvents:
         self._reader = uuid.uuid4()
         self._text = _Text()
         self._queue: Any = None
+        self._percent: int | None = None
         self._holds = False
 
     def follow(self, place: Place) -> Iterator[bytes]:
@@ -104,7 +111,7 @@ class RunEvents:
 
     def _follow(self, place: Place) -> Iterator[bytes]:
         clock = self._tools.clock
-        started = told_at = clock.now()
+        started = told_at = looked_at = clock.now()
         longest = self._tools.settings.stream_seconds
         streamed = self._is_streamed()
         yield b"retry: 1000\n\n"
@@ -121,6 +128,9 @@ class RunEvents:
             elif (now - told_at).total_seconds() > ALIVE_SECONDS:
                 told_at = now
                 yield b": still here\n\n"
+            if not streamed and (now - looked_at).total_seconds() >= LOOK_SECONDS:
+                refresh(self._tools, self._id)
+                looked_at = now
             clock.sleep(PAUSE_SECONDS)
 
     def _news(self, place: Place, *, streamed: bool) -> Iterator[bytes]:
@@ -133,6 +143,10 @@ class RunEvents:
         with self._tools.db.step() as connection:
             chunks = queries.chunks_after(connection, self._id, place.pieces) if streamed else []
             queue = None if ended else queue_of(connection, self._id, self._tools.clock.now())
+            lines = lines_after(connection, self._id, place.lines)
+        for line in lines:
+            place.lines += 1
+            yield _event("log", place, line)
         for chunk in chunks:
             place.pieces = chunk.n
             told = {"index": chunk.n, "attempt": chunk.attempt, "text": chunk.content}
@@ -145,12 +159,19 @@ class RunEvents:
                 status_shown(row, self._sign).model_dump(mode="json", by_alias=True),
             )
         elif not ended:
-            shown = queue.model_dump(mode="json", by_alias=True) if queue else {}
-            moved = shown.get("position") != (self._queue or {}).get("position")
-            if _RANKS[row.status] > place.rank or (self._queue is not None and moved):
-                place.rank = _RANKS[row.status]
-                yield _event("status", place, {"status": row.status, **shown})
-            self._queue = shown
+            yield from self._standing(place, row.status, queue)
+
+    def _standing(self, place: Place, status: str, queue: Queue | None) -> Iterator[bytes]:
+        """Where a run stands, as far as it was not told yet."""
+        shown = queue.model_dump(mode="json", by_alias=True) if queue else {}
+        percent = shown.pop("progressPercent", None)
+        moved = shown.get("position") != (self._queue or {}).get("position")
+        if _RANKS[status] > place.rank or (self._queue is not None and moved):
+            place.rank = _RANKS[status]
+            yield _event("status", place, {"status": status, **shown})
+        if percent is not None and percent != self._percent:
+            yield _event("progress", place, {"percent": percent})
+        self._queue, self._percent = shown, percent
 
     def _leave(self) -> None:
         """Who comes next, mostly the same reader again, takes the text on at once."""

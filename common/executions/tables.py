@@ -97,6 +97,7 @@ class ExecutionRow(Table):
     expires_at: Mapped[datetime] = mapped_column(Moment)
     delay_ms: Mapped[int | None] = mapped_column(BigInteger)
     execution_ms: Mapped[int | None] = mapped_column(BigInteger)
+    progress: Mapped[int | None] = mapped_column(SmallInteger)  # percent, as its worker tells it
     # What the GPU cost us, estimated: its price when the run started, and for how long it ran.
     gpu_micro_usd_per_second: Mapped[int | None] = mapped_column(BigInteger)
     gpu_micro_usd: Mapped[int | None] = mapped_column(BigInteger)

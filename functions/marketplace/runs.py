@@ -201,7 +201,7 @@ def get_status(call: Call[str, None, StatusQuery]) -> RunStatus:
     media="text/event-stream",
 )
 def follow_run(call: Call[uuid.UUID, None, None]) -> Stream:
-    """Follows a run as server-sent events: status, output (text as it comes), completed.
+    """Follows a run as server-sent events: status, log, progress, output (text), completed.
 
     A connection ends after 50 seconds at the latest; with Last-Event-ID the next one goes on.
     """

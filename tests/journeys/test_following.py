@@ -1,136 +1,15 @@
-"""Waiting for a run and following it: in one request, by events, and not for ever."""
+"""Following a run by its events, over as many connections as it takes."""
 
-import json
 import threading
-import time
 import uuid
-from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
-
-import requests
 
 from common.executions import queries
 from common.executions.service import signer
 from common.executions.streaming import Place, RunEvents
-from tests.world import Caller, Model, World
-
-RUN = {"inputs": {"prompt": "a lighthouse"}}
-TEXT_SCHEMA = {
-    "type": "object",
-    "required": ["prompt"],
-    "properties": {
-        "prompt": {"type": "string", "title": "Prompt"},
-        "stream": {"type": "boolean", "default": True},
-    },
-}
-
-
-def started(caller: Caller, model: Model, **headers: str) -> requests.Response:
-    path = f"/api/marketplace/models/{model.slug}/run"
-    answer = caller.call("POST", path, RUN, **headers)
-    assert answer.ok, answer.text
-    return answer
-
-
-def writing(world: World) -> Model:
-    """A model that puts text out bit by bit."""
-    return world.model(
-        schema=TEXT_SCHEMA, category="TEXT", outputType="TEXT", outputFormat="txt",
-        outputAdapter="vllm",
-    )  # fmt: skip
-
-
-def slow(world: World, model: Model, *, run_ms: int = 10**6, **more: Any) -> None:
-    world.simulator.behave(
-        model.endpoint_id,
-        {"mode": "script", "queue_ms": 0, "run_ms": run_ms, "output": {"images": []}, **more},
-    )
-
-
-def go_on_at_once(world: World, runs: int) -> None:
-    """Of each consumer's runs so many go on at once, and the others wait their turn."""
-    limits = world.staff.ok("GET", "/api/admin/limits")
-    world.staff.ok("PUT", "/api/admin/limits", limits | {"concurrentRuns": runs})
-
-
-def events(caller: Caller, execution_id: str, **headers: str) -> Iterator[dict[str, Any]]:
-    """The events of one connection, as any client of server-sent events reads them."""
-    url = f"{caller.base}/api/marketplace/runs/{execution_id}/events"
-    sent = {"Authorization": f"Bearer {caller.token}", **headers}
-    with requests.get(url, headers=sent, stream=True, timeout=30) as answer:
-        assert answer.headers["Content-Type"].startswith("text/event-stream")
-        event: dict[str, Any] = {}
-        for line in answer.iter_lines(decode_unicode=True):
-            name, _, value = line.partition(": ")
-            if line == "" and event:
-                yield event
-                event = {}
-            elif name in {"id", "event"}:
-                event[name] = value
-            elif name == "data":
-                event["data"] = json.loads(value)
-
-
-def followed(caller: Caller, execution_id: str) -> Iterator[dict[str, Any]]:
-    """The events up to the end, over as many connections as it takes."""
-    last: dict[str, str] = {}
-    while True:
-        for event in events(caller, execution_id, **last):
-            last = {"Last-Event-ID": event["id"]}
-            yield event
-            if event["event"] == "completed":
-                return
-
-
-def test_a_start_that_waits_answers_with_the_result(world: World) -> None:
-    model, owner = world.model(), world.consumer(credits_=100)
-    answer = started(owner, model, Prefer="respond-async, wait=10")
-    assert answer.status_code == 201
-    assert answer.headers["Preference-Applied"] == "wait=10"
-    data = answer.json()["data"]
-    assert data["status"] == data["run"]["status"] == "COMPLETED"
-    assert data["run"]["outputPayload"]["outputs"][0]["mime"] == "image/png"
-    assert answer.headers["Location"].endswith(data["executionId"])
-
-
-def test_when_the_wait_ends_first_the_run_is_answered_with_202(world: World) -> None:
-    model, owner = world.model(), world.consumer(credits_=100)
-    slow(world, model)
-    answer = started(owner, model, Prefer="wait=1")
-    data = answer.json()["data"]
-    assert answer.status_code == 202
-    assert data["run"]["status"] in {"QUEUED", "RUNNING"}
-    assert data["run"]["queue"]["estimatedSeconds"] is None  # nothing was measured yet
-    owner.ok("POST", f"/api/marketplace/runs/{data['executionId']}/cancel")
-
-
-def test_without_a_preference_nothing_is_waited_for(world: World) -> None:
-    model, owner = world.model(), world.consumer(credits_=100)
-    slow(world, model)
-    answer = started(owner, model, Prefer="handling=lenient")
-    assert answer.status_code == 201
-    assert answer.json()["data"]["run"] is None
-    assert "Preference-Applied" not in answer.headers
-
-
-def test_a_run_is_cancelled_after_the_time_that_its_consumer_said(world: World) -> None:
-    model, owner = world.model(price=10), world.consumer(credits_=100)
-    slow(world, model)
-    run = started(owner, model, **{"Cancel-After": "1m"}).json()["data"]["executionId"]
-    world.advance(50)
-    assert world.shown(owner, run)["completedAt"] is None
-    world.advance(60)
-    shown = world.ended(owner, run)
-    assert (shown["status"], shown["billing"]["state"]) == ("CANCELLED", "RELEASED")
-    assert [job["status"] for job in world.jobs(model)] == ["CANCELLED"]
-
-
-def test_a_cancel_after_that_makes_no_sense_is_refused(world: World) -> None:
-    model, owner = world.model(), world.consumer(credits_=100)
-    path = f"/api/marketplace/models/{model.slug}/run"
-    for wrong in ("1s", "25h", "soon", "5", "0m", "-5m"):
-        assert owner.call("POST", path, RUN, **{"Cancel-After": wrong}).status_code == 400
-    assert world.balance(owner) == 100
+from tests.following import RUN, events, followed, slow, wait_for, writing
+from tests.world import SDXL_OUTPUT, World
 
 
 def test_a_reader_sees_each_status_once_and_the_end_with_the_result(world: World) -> None:
@@ -226,58 +105,6 @@ def test_text_that_was_handed_out_is_not_had_for_nothing(world: World) -> None:
     assert {job["status"] for job in world.jobs(model)} == {"IN_PROGRESS"}
 
 
-def test_a_cancelled_run_that_waited_for_its_turn_leaves_the_turns_to_the_others(
-    world: World,
-) -> None:
-    model, owner = world.model(price=10), world.consumer(credits_=100)
-    go_on_at_once(world, 1)
-    slow(world, model)
-    first, second, third = (world.run(owner, model) for _ in range(3))
-    owner.ok("POST", f"/api/marketplace/runs/{second}/cancel")
-    owner.ok("POST", f"/api/marketplace/runs/{first}/cancel")
-    world.ended(owner, first)
-    wait_for(lambda: world.tasks.deliver_all_due(world.clock.now()) and len(world.jobs(model)) == 2)
-    owner.ok("POST", f"/api/marketplace/runs/{third}/cancel")
-
-
-def test_whoever_has_waited_longer_goes_first(world: World) -> None:
-    model, owner = world.model(price=10), world.consumer(credits_=100)
-    go_on_at_once(world, 1)
-    slow(world, model)
-    first, second = world.run(owner, model), world.run(owner, model)
-    owner.ok("POST", f"/api/marketplace/runs/{first}/cancel")
-    world.ended(owner, first)
-    third = world.run(owner, model)  # there is a place, but not for this one
-    assert len(world.jobs(model)) == 1
-    world.advance(150, sweep=True)
-    assert [world.shown(owner, run)["status"] for run in (second, third)] == ["RUNNING", "PENDING"]
-    owner.ok("POST", f"/api/marketplace/runs/{third}/cancel")
-    owner.ok("POST", f"/api/marketplace/runs/{second}/cancel")
-
-
-def test_one_caller_keeps_no_more_than_two_places(world: World) -> None:
-    """Whoever would wait and finds no place is answered 202 at once."""
-    model, owner = world.model(price=1), world.consumer(credits_=100)
-    slow(world, model)
-    answers: list[requests.Response] = []
-
-    def wait() -> None:
-        mine = Caller(owner.base, owner.token)
-        answers.append(started(mine, model, Prefer="wait=3"))
-
-    waiting = [threading.Thread(target=wait) for _ in range(4)]
-    for thread in waiting:
-        thread.start()
-    for thread in waiting:
-        thread.join()
-    assert {answer.status_code for answer in answers} == {202}
-    applied = [answer.headers.get("Preference-Applied") for answer in answers]
-    assert sorted(map(str, applied)) == ["None", "None", "wait=3", "wait=3"]
-    for answer in answers:
-        run = answer.json()["data"]["executionId"]
-        owner.ok("POST", f"/api/marketplace/runs/{run}/cancel")
-
-
 def test_another_ones_run_cannot_be_followed(world: World) -> None:
     model, owner = world.model(), world.consumer(credits_=100)
     run = world.run(owner, model)
@@ -287,50 +114,50 @@ def test_another_ones_run_cannot_be_followed(world: World) -> None:
     world.ended(owner, run)
 
 
-def test_a_run_says_its_place_and_how_long_it_may_take(world: World) -> None:
+def test_a_reader_is_told_how_far_the_model_says_it_has_come(world: World) -> None:
+    """Of what a worker sends along only the number: the rest may be what its developer hides."""
     model, owner = world.model(), world.consumer(credits_=100)
-    world.ended(owner, world.run(owner, model))
-    world.simulator.behave(
-        model.endpoint_id, {"mode": "script", "queue_ms": 10**6, "run_ms": 1, "output": {}}
-    )
-    first, second = world.run(owner, model), world.run(owner, model)
-    places = [world.shown(owner, run)["queue"]["position"] for run in (first, second)]
-    assert places == [1, 2]
-    assert world.shown(owner, second)["queue"]["estimatedSeconds"] >= 1
-    for run in (first, second):
-        owner.ok("POST", f"/api/marketplace/runs/{run}/cancel")
+    slow(world, model, run_ms=20_000, progress={"progress": 40, "prompt": "the hidden prefix"})
+    run = world.run(owner, model)
+    seen: list[dict[str, Any]] = []
+    reader = threading.Thread(target=lambda: seen.extend(followed(owner, run)))
+    reader.start()
+    wait_for(lambda: len(seen) == 1)
+    world.advance(11)  # its reader looks on, and so the GPU is asked
+    wait_for(lambda: "progress" in [each["event"] for each in seen])
+    assert world.shown(owner, run)["queue"]["progressPercent"] == 40
+    world.advance(30)
+    reader.join(20)
+    assert [each["data"] for each in seen if each["event"] == "progress"] == [{"percent": 40}]
+    assert "hidden prefix" not in str(seen)
 
 
-def test_more_runs_than_may_go_on_at_once_wait_their_turn_and_all_end(world: World) -> None:
-    model, owner = world.model(price=10), world.consumer(credits_=100)
-    go_on_at_once(world, 2)
-    slow(world, model, run_ms=20_000)
-    runs = [world.run(owner, model) for _ in range(5)]
-    assert len(world.jobs(model)) == 2
-    assert sorted(world.shown(owner, run)["status"] for run in runs)[:3] == ["PENDING"] * 3
-    most = 2
-    for _ in range(20):
-        world.advance(15, sweep=True)
-        going = [job for job in world.jobs(model) if job["status"] in {"IN_QUEUE", "IN_PROGRESS"}]
-        most = max(most, len(going))
-    assert most == 2
-    assert {world.shown(owner, run)["completedAt"] is not None for run in runs} == {True}
-    assert len(world.jobs(model)) == 5
+def test_the_gpu_is_asked_while_somebody_looks_on_although_no_alarm_is_due(world: World) -> None:
+    model, owner = world.model(), world.consumer(credits_=100)
+    slow(world, model, run_ms=20_000, output=SDXL_OUTPUT)
+    world.simulator.fault(model.endpoint_id, "F1")
+    run = world.run(owner, model)
+    world.simulator.advance(30)  # done at the GPU, and its callback is lost
+    told = followed(owner, run)
+    assert next(told)["event"] == "status"
+    world.clock.shift += timedelta(seconds=6)
+    assert [each["event"] for each in told][-1] == "completed"
 
 
-def test_the_next_run_begins_when_one_has_ended_without_waiting_for_a_sweep(world: World) -> None:
-    model, owner = world.model(price=10), world.consumer(credits_=100)
-    go_on_at_once(world, 1)
-    slow(world, model)
-    first, second = world.run(owner, model), world.run(owner, model)
-    owner.ok("POST", f"/api/marketplace/runs/{first}/cancel")
-    world.ended(owner, first)
-    wait_for(lambda: world.tasks.deliver_all_due(world.clock.now()) and len(world.jobs(model)) == 2)
-    owner.ok("POST", f"/api/marketplace/runs/{second}/cancel")
-
-
-def wait_for(what: Any, seconds: float = 15) -> None:
-    ends_at = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < ends_at, "it did not come"
-        time.sleep(0.02)
+def test_a_failed_attempt_is_in_the_log_once_and_names_no_provider(world: World) -> None:
+    model, owner = world.model(), world.consumer(credits_=100)
+    slow(world, model, run_ms=1000, error="worker 7 of pod xyz was lost")
+    run = world.run(owner, model)
+    world.advance(20)
+    slow(world, model, run_ms=10**6)
+    world.advance(20)
+    owner.ok("POST", f"/api/marketplace/runs/{run}/cancel")
+    told = list(followed(owner, run))
+    lines = [each for each in told if each["event"] == "log"]
+    assert [(line["data"]["attempt"], line["data"]["message"]) for line in lines] == [
+        (1, "Attempt 1 failed at the GPU. Another one follows."),
+        (None, "You asked to stop the run. The GPU is being told."),
+    ]
+    assert not {"pod", "runpod", "worker 7"} & set(str(told).lower().split())
+    later = list(events(owner, run, **{"Last-Event-ID": lines[0]["id"]}))
+    assert [each["data"] for each in later if each["event"] == "log"] == [lines[1]["data"]]
