@@ -323,6 +323,10 @@ class CreditsLeft(Conflict):
     """There are credits or earnings left. Use them, or say that you give them up."""
 
 
+class AccountOwes(Conflict):
+    """The account owes something, or its credits are frozen. Settle that with the support first."""
+
+
 class RequestInFlight(Conflict):
     """The same request is still being worked on. Try again in a moment."""
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from common.catalog.input_schema import check_input_schema, checker, unstorable
+from common.catalog.links import Path, links_in, mentions_links
 from common.catalog.overrides import PROMPT, ConfigOverrides, check_overrides, visible_schema
 from common.errors import BodyTooLarge, FieldError, InvalidInputs
 
@@ -33,14 +34,18 @@ _BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Form:
-    """What is derived once per version of a model. `links`: fields whose values are addresses."""
+    """What is derived once per version of a model."""
 
     visible: dict[str, Any]
     presets: dict[str, Any]
     overrides: ConfigOverrides
     errors_seen: Checker
     errors_whole: Checker
-    links: frozenset[str]
+    linked: dict[str, Any] | None  # the base schema, if any part of it calls something an address
+
+    def links(self, payload: dict[str, Any]) -> set[Path]:
+        """Where in a payload addresses stand."""
+        return links_in(self.linked, payload) if self.linked is not None else set()
 
     def payload(self, inputs: Any) -> dict[str, Any]:
         """What `build_payload` says."""
@@ -91,14 +96,7 @@ def _form(schema_text: str, overrides_text: str) -> Form:
         overrides=overrides,
         errors_seen=checker(visible),
         errors_whole=checker(whole),
-        links=frozenset(n for n, own in schema["properties"].items() if _is_link(own)),
-    )
-
-
-def _is_link(field: dict[str, Any]) -> bool:
-    items = field.get("items")
-    return field.get("format") == "uri" or (
-        isinstance(items, dict) and items.get("format") == "uri"
+        linked=schema if mentions_links(schema) else None,
     )
 
 

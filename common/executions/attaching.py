@@ -1,8 +1,9 @@
 """Inputs that are files: an upload becomes an address that the worker can read, and an address
-that a consumer wrote must lead to the public internet."""
+that somebody wrote must lead to the public internet."""
 
+import copy
 import uuid
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from common.catalog.service import Runnable
 from common.errors import InvalidInputs, Unavailable, UploadNotFound, UploadNotReady
@@ -11,25 +12,42 @@ from common.gateways.errors import GatewayError
 from common.gateways.outbound import OutboundError
 from common.uploads import service as uploads
 
-if TYPE_CHECKING:
-    from common.executions.starting import Wish
-
 
 def attached(
-    tools: Tools, model: Runnable, wish: "Wish", payload: dict[str, Any]
+    tools: Tools,
+    model: Runnable,
+    payload: dict[str, Any],
+    *,
+    given: dict[str, Any],
+    consumer_id: uuid.UUID,
 ) -> dict[str, Any]:
     """The payload with what its consumer's addresses stand for. Raises InvalidInputs, Unavailable.
 
-    Only what the consumer wrote is looked at; the developer's own values were theirs to check.
+    Only fields that the consumer gave are looked at; the developer's own are in test runs.
     """
-    given = model.form.links & wish.inputs.keys() & payload.keys()
-    resolved = payload.copy()
-    for name in given:
-        value, field = payload[name], _Field(name, wish.consumer_id, _seconds(model))
-        several = isinstance(value, list)
-        found = [_address(tools, field, each) for each in (value if several else [value])]
-        resolved[name] = found if several else found[0]
+    resolved = payload
+    for path in sorted(model.form.links(payload), key=str):
+        if path[0] not in given:
+            continue
+        if resolved is payload:
+            resolved = copy.deepcopy(payload)
+        *way, last = path
+        place: Any = resolved
+        for step in way:
+            place = place[step]
+        field = _Field(".".join(map(str, path)), consumer_id, _seconds(model))
+        place[last] = _address(tools, field, place[last])
     return resolved
+
+
+def check_addresses(tools: Tools, model: Runnable, payload: dict[str, Any]) -> None:
+    """Refuses a payload whose addresses, the developer's own among them, lead elsewhere than to
+    the public internet. Raises InvalidInputs, Unavailable."""
+    for path in sorted(model.form.links(payload), key=str):
+        value: Any = payload
+        for step in path:
+            value = value[step]
+        _check(tools, ".".join(map(str, path)), value)
 
 
 class _Field(NamedTuple):
@@ -40,13 +58,12 @@ class _Field(NamedTuple):
     seconds: int
 
 
-def _address(tools: Tools, field: _Field, value: Any) -> Any:
+def _address(tools: Tools, field: _Field, value: str) -> str:
     """What one value stands for."""
-    if not isinstance(value, str) or not value:
-        return value
     if value.startswith(uploads.PREFIX):
         return _upload(tools, field, value)
-    _check(tools, field, value)
+    if value:
+        _check(tools, field.name, value)
     return value
 
 
@@ -57,14 +74,14 @@ def _upload(tools: Tools, field: _Field, uri: str) -> str:
         raise InvalidInputs.of([{"field": field.name, "message": error.message}]) from None
 
 
-def _check(tools: Tools, field: _Field, url: str) -> None:
+def _check(tools: Tools, name: str, url: str) -> None:
     try:
         tools.outbound.check(url)
     except OutboundError as error:
         if error.passing:
             raise Unavailable from None
         message = f"cannot be used: {error}"  # its words are ours
-        raise InvalidInputs.of([{"field": field.name, "message": message}]) from None
+        raise InvalidInputs.of([{"field": name, "message": message}]) from None
     except GatewayError:
         raise Unavailable from None
 

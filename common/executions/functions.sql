@@ -674,8 +674,9 @@ $$;
 
 -- A consumer who leaves takes everything that is theirs along but the books: words, keys, webhooks,
 -- inputs and results. Refused while a run goes on (P0409) or a purchase may still be paid (P0412), and
--- where credits are left that were not given up (P0413, DETAIL = how many micro-credits). Answers the
--- micro-credits given up. Lock order: the consumer, the wallet.
+-- where credits are left that were not given up (P0413, DETAIL = how many micro-credits). Whoever owes
+-- credits or has a frozen wallet would be rid of both by leaving (P0414). Answers the micro-credits
+-- given up. Lock order: the consumer, the wallet.
 CREATE OR REPLACE FUNCTION consumer_erase(
   p_consumer uuid, p_give_up boolean, p_now timestamptz
 ) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -689,6 +690,11 @@ BEGIN
     RAISE EXCEPTION 'a purchase may still be paid' USING ERRCODE = 'P0412';
   END IF;
   left_over := ledger.available(ledger.locked_wallet(p_consumer));
+  IF EXISTS (SELECT 1 FROM ledger.wallet_freeze WHERE consumer_id = p_consumer AND lifted_at IS NULL)
+     OR EXISTS (SELECT 1 FROM ledger.balance
+                 WHERE owner_id = p_consumer AND kind = 'receivable' AND posted <> 0) THEN
+    RAISE EXCEPTION 'something is owed' USING ERRCODE = 'P0414';
+  END IF;
   IF left_over > 0 AND NOT p_give_up THEN
     RAISE EXCEPTION 'credits are left' USING ERRCODE = 'P0413', DETAIL = left_over::text;
   END IF;
@@ -708,7 +714,8 @@ BEGIN
 END $$;
 
 -- The same for a developer: what they sold stays sold. Refused while runs of their models go on or a
--- payout is under way (P0409), and where earnings are left that were not given up (P0413).
+-- payout is under way (P0409), where earnings are left that were not given up (P0413), and where more
+-- was taken back than they had (P0414).
 CREATE OR REPLACE FUNCTION developer_erase(
   p_developer uuid, p_give_up boolean, p_now timestamptz
 ) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -724,6 +731,9 @@ BEGIN
     RAISE EXCEPTION 'runs or payouts are under way' USING ERRCODE = 'P0409';
   END IF;
   left_over := ledger.unreserved(ledger.locked_payable(p_developer));
+  IF left_over < 0 THEN
+    RAISE EXCEPTION 'something is owed' USING ERRCODE = 'P0414';
+  END IF;
   IF left_over > 0 AND NOT p_give_up THEN
     RAISE EXCEPTION 'earnings are left' USING ERRCODE = 'P0413', DETAIL = left_over::text;
   END IF;

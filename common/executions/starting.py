@@ -30,7 +30,7 @@ from common.errors import (
 )
 from common.executions import queries
 from common.executions.alarms import set_alarm
-from common.executions.attaching import attached
+from common.executions.attaching import attached, check_addresses
 from common.executions.queries import Started
 from common.executions.tools import Tools
 from common.kept import Kept
@@ -123,8 +123,8 @@ def start(tools: Tools, model: Runnable, wish: Wish) -> Started:
     AccountSuspended.
     """
     payload = model.form.payload(wish.inputs)
-    check_inputs(tools, model, wish.consumer_id, wish.inputs)
-    payload = attached(tools, model, wish, payload)
+    check_inputs(tools, model, wish.inputs, consumer_id=wish.consumer_id)
+    payload = attached(tools, model, payload, given=wish.inputs, consumer_id=wish.consumer_id)
     share = split(model.price_credits, tools.settings.platform_fee_bps)
     now = tools.clock.now()
     new = _terms(model, kind="RUN", inputs=wish.inputs, payload=payload) | {
@@ -179,9 +179,11 @@ def _webhook(tools: Tools, wish: Wish) -> dict[str, Any] | None:
 def start_test(tools: Tools, model: Runnable, *, inputs: dict[str, Any]) -> Started:
     """A developer's free test run; the same test while one is alive joins it.
 
-    Raises InvalidInputs or TestQuotaUsed.
+    Raises InvalidInputs, InputsRefused, TestQuotaUsed.
     """
     payload = model.form.payload(inputs)
+    check_inputs(tools, model, inputs, consumer_id=None)
+    check_addresses(tools, model, payload)
     new = _terms(model, kind="TEST", inputs=inputs, payload=payload) | {"price": 0, "fee": 0}
     now = tools.clock.now()
     try:

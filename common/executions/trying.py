@@ -22,8 +22,8 @@ _ENDED = {"COMPLETED", "FAILED", "TIMED_OUT", "CANCELLED"}
 def test_run(tools: Tools, model: Runnable, *, inputs: dict[str, Any], sign: Sign) -> TestRun:
     """Starts a free test and waits for its end, at most TEST_RUN_WAIT_SECONDS.
 
-    Raises InvalidInputs or TestQuotaUsed. A test that is still going when the wait ends is
-    answered as TIMED_OUT with words that say so; the same call again joins it.
+    Raises InvalidInputs, InputsRefused or TestQuotaUsed. A test that is still going when the wait
+    ends is answered as TIMED_OUT with words that say so; the same call again joins it.
     """
     started = start_test(tools, model, inputs=inputs)
     submit(tools, started.execution_id)

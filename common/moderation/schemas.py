@@ -81,7 +81,8 @@ class FindingOut(Out):
     id: int
     at: Timestamp
     mode: Literal["warn", "block"]
-    consumer_id: uuid.UUID
+    consumer_id: uuid.UUID | None
+    developer_id: uuid.UUID | None
     tars_model_id: uuid.UUID
     fields: list[str]
     terms: list[str]

@@ -65,9 +65,11 @@ class Tools(Protocol):
 
 
 def check_inputs(
-    tools: Tools, model: Runnable, consumer_id: uuid.UUID, inputs: dict[str, Any]
+    tools: Tools, model: Runnable, inputs: dict[str, Any], *, consumer_id: uuid.UUID | None
 ) -> None:
     """The hook before a start: looks for refused words as the base model says (off, warn, block).
+
+    consumer_id: None for a test run of the model's own developer.
 
     What is found is written down. Raises InputsRefused with `block`, naming the fields only.
     """
@@ -80,6 +82,7 @@ def check_inputs(
         "at": tools.clock.now(),
         "mode": model.moderation,
         "consumer_id": consumer_id,
+        "developer_id": model.developer_id if consumer_id is None else None,
         "tars_model_id": model.model_id,
         "fields": found.fields,
         "terms": found.terms,

@@ -268,6 +268,8 @@ BEGIN
   END IF;
   IF (p_seen->>'paid')::boolean AND (
        (p_seen->>'amountCents')::bigint <> p.amount_cents OR p_seen->>'currency' <> p.currency
+       -- Who pays past our page, and only writes our order's id on the payment, pays no order.
+       OR (p.status <> 'paid' AND p_seen->>'sessionId' IS NULL)
        OR p_seen->>'sessionId' <> p.session_id
        OR p_seen->>'paymentIntentId' <> p.payment_intent_id) THEN
     PERFORM difference_found(

@@ -5,6 +5,7 @@ from common.accounts.service import Consumer
 from common.credits import service as ledger
 from common.credits.service import exact_credits
 from common.errors import (
+    AccountOwes,
     AccountSuspended,
     ConsumerNotFound,
     CreditsLeft,
@@ -63,7 +64,7 @@ def export(call: Call[Consumer, None, None]) -> ConsumerExport:
     guard=consumer(None),
     body=DeletionIn,
     out=AccountDeleted,
-    errors=(*CONSUMER_ERRORS, RunsUnderWay, PurchaseOpen, CreditsLeft),
+    errors=(*CONSUMER_ERRORS, RunsUnderWay, PurchaseOpen, CreditsLeft, AccountOwes),
     tier="auth",
 )
 def delete(call: Call[Consumer, DeletionIn, None]) -> AccountDeleted:

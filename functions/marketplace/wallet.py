@@ -6,7 +6,6 @@ from common.credits.schemas import BalanceOut, MovementOut
 from common.errors import (
     AccountSuspended,
     ConsumerNotFound,
-    IdempotencyKeyReused,
     InvalidInputs,
     InvalidStatus,
     ModelNotFound,
@@ -17,7 +16,7 @@ from common.errors import (
 )
 from common.executions import service as executions
 from common.executions.schemas import ChargeOut, Quote, QuoteIn
-from common.http import IDEMPOTENCY_KEY, Call, Link, Page, Paging
+from common.http import Call, Link, Page, Paging
 from common.http.app import Routes
 from common.payments import service as payments
 from common.payments.schemas import (
@@ -63,8 +62,7 @@ def charges(_call: Call[None, None, None]) -> list[ChargeOut]:
     body=PurchaseIn,
     out=PurchaseOpened,
     status=201,
-    errors=(*CONSUMER_ERRORS, IdempotencyKeyReused, PaymentsUnavailable, PurchaseLimitReached),
-    takes=(IDEMPOTENCY_KEY,),
+    errors=(*CONSUMER_ERRORS, PaymentsUnavailable, PurchaseLimitReached),
     links=(Link("id", ("GET /credits/purchases/<id>",)),),
 )
 def purchase(call: Call[Consumer, PurchaseIn, None]) -> PurchaseOpened:

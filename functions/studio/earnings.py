@@ -3,12 +3,11 @@
 from common.accounts.service import Developer
 from common.errors import (
     BelowLeastPayout,
-    IdempotencyKeyReused,
     NotEnoughLeft,
     PaymentsUnavailable,
     PayoutAccountMissing,
 )
-from common.http import IDEMPOTENCY_KEY, Call, Page
+from common.http import Call, Page
 from common.http.app import Routes
 from common.payments import service as payments
 from common.payments.schemas import (
@@ -125,11 +124,9 @@ def connect(call: Call[Developer, OnboardingIn, None]) -> OnboardingOut:
         PayoutAccountMissing,
         BelowLeastPayout,
         NotEnoughLeft,
-        IdempotencyKeyReused,
     ),
-    takes=(IDEMPOTENCY_KEY,),
 )
 def request(call: Call[Developer, PayoutIn, None]) -> PayoutOut:
     """Pays out an amount, or without one all that is due."""
-    key = call.header("Idempotency-Key")
-    return payments.request_payout(runtime(), call.principal.id, call.body.amount, key=key)
+    me = call.principal.id
+    return payments.request_payout(runtime(), me, call.body.amount, key=call.idempotency_key)

@@ -5,7 +5,13 @@ from common.accounts.service import Developer
 from common.catalog import service as catalog
 from common.catalog.schemas.developers import TarsModelsQuery
 from common.credits.service import exact_credits
-from common.errors import AccountSuspended, CreditsLeft, DeveloperNotFound, RunsUnderWay
+from common.errors import (
+    AccountOwes,
+    AccountSuspended,
+    CreditsLeft,
+    DeveloperNotFound,
+    RunsUnderWay,
+)
 from common.executions import service as executions
 from common.http import Call
 from common.http.app import Routes
@@ -61,7 +67,7 @@ def export(call: Call[Developer, None, None]) -> DeveloperExport:
     guard=developer(None),
     body=DeletionIn,
     out=AccountDeleted,
-    errors=(*DEVELOPER_ERRORS, RunsUnderWay, CreditsLeft),
+    errors=(*DEVELOPER_ERRORS, RunsUnderWay, CreditsLeft, AccountOwes),
     tier="auth",
 )
 def delete(call: Call[Developer, DeletionIn, None]) -> AccountDeleted:

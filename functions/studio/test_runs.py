@@ -3,6 +3,7 @@
 from common.accounts.service import Developer
 from common.catalog import service as catalog
 from common.errors import (
+    InputsRefused,
     InvalidInputs,
     InvalidStatus,
     ModelNotFound,
@@ -34,6 +35,7 @@ TEST_BYTES = 10 * 1024 * 1024 + 64 * 1024
         ModelUnavailable,
         InvalidStatus,
         InvalidInputs,
+        InputsRefused,
         TestQuotaUsed,
     ),
 )

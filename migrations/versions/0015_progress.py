@@ -1,4 +1,4 @@
-"""How far a run has come, in percent, as its worker tells it."""
+"""How far a run has come, as its worker tells it; refused words in developers' test runs too."""
 
 from alembic import op
 
@@ -10,4 +10,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("ALTER TABLE executions ADD COLUMN progress smallint")
+    op.execute("ALTER TABLE moderation_findings ALTER COLUMN consumer_id DROP NOT NULL")
+    op.execute("ALTER TABLE moderation_findings ADD COLUMN developer_id uuid")
     op.execute("DROP FUNCTION IF EXISTS execution_alive(executions, attempts, text, timestamptz)")

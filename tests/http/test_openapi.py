@@ -97,8 +97,6 @@ def test_headers_are_documented_where_they_are_read(function: str) -> None:
 OWN_KEYS = {
     "marketplace POST /models/<slug>/run",
     "marketplace POST /executions",
-    "marketplace POST /credits/purchase",
-    "studio POST /payouts/request",
 }
 
 

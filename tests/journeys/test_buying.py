@@ -80,12 +80,15 @@ def test_a_lost_dispute_takes_what_is_left_and_the_rest_is_owed(world: World) ->
     world.stripe.settle()
     path = f"{CREDITS}/purchases/{purchase['id']}"
     assert consumer.ok("GET", path)["status"] == "lost"
+    me = consumer.ok("GET", "/api/marketplace/auth/me")["id"]
+    thawed = {"reason": "the bank has decided", "reference": str(uuid.uuid4())}
+    world.staff.ok("POST", f"/api/admin/wallets/{me}/unfreeze", thawed)
+    leave = {"confirm": "delete my account", "giveUp": True}
+    refused = consumer.refused(409, "POST", "/api/marketplace/account/delete", leave)
+    assert refused["code"] == "ACCOUNT_OWES"
     # What is bought next settles the debt first.
     world.bought(consumer, 1000)
     assert (wallet(consumer)["balance"], wallet(consumer)["owed"]) == (600, 0)
-    me = consumer.ok("GET", "/api/marketplace/auth/me")["id"]
-    thawed = {"reason": "the debt is paid", "reference": str(uuid.uuid4())}
-    world.staff.ok("POST", f"/api/admin/wallets/{me}/unfreeze", thawed)
     world.ended(consumer, world.run(consumer, model))
     assert wallet(consumer)["balance"] == 200
 

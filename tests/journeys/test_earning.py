@@ -260,8 +260,13 @@ def test_a_payout_whose_answer_is_lost_is_one_transfer(world: World) -> None:
     assert summary(model.developer)["pendingPayout"] == 7000
     days(world, 0.01)
     world.scheduled("/payments")
-    again = model.developer.ok("POST", f"{PAYOUTS}/request", {}, **{"Idempotency-Key": "all of it"})
-    assert (again["id"], again["status"]) == (unclear["id"], "completed")
+    again = model.developer.call(
+        "POST", f"{PAYOUTS}/request", {}, **{"Idempotency-Key": '"all of it"'}
+    )
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json()["data"] == unclear
+    (payout,) = model.developer.ok("GET", PAYOUTS)
+    assert (payout["id"], payout["status"]) == (unclear["id"], "completed")
     assert summary(model.developer)["totalPaidOut"] == 7000
 
 
@@ -334,6 +339,9 @@ def test_a_refunded_run_takes_both_shares_back_and_the_next_payout_is_that_much_
     shown = world.shown(consumer, run)["billing"]
     assert (shown["state"], shown["refundedCredits"]) == ("REFUNDED", PRICE)
     assert summary(model.developer)["availableBalance"] == 0
+    leave = {"confirm": "delete my account", "giveUp": True}
+    refused = model.developer.refused(409, "POST", "/api/studio/account/delete", leave)
+    assert refused["code"] == "ACCOUNT_OWES"
     days(world, 8)
     world.ended(consumer, world.run(consumer, model))
     days(world, 8)

@@ -1,5 +1,6 @@
 """What people take along, and what is left of them once they have gone."""
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -82,6 +83,20 @@ def test_nobody_leaves_while_a_purchase_may_still_be_paid(world: World) -> None:
     owner.ok("POST", "/api/marketplace/credits/purchase", {"amountCents": 500})
     refused = owner.refused(409, "POST", "/api/marketplace/account/delete", LEAVE)
     assert refused["code"] == "PURCHASE_OPEN"
+
+
+def test_nobody_leaves_with_a_frozen_wallet(world: World) -> None:
+    """With the same sign-in they would begin anew with one that is not frozen."""
+    owner = world.consumer(credits_=10)
+    me = owner.ok("GET", "/api/marketplace/auth/me")["id"]
+    order = {"reason": "under inspection", "reference": str(uuid.uuid4())}
+    world.staff.ok("POST", f"/api/admin/wallets/{me}/freeze", order)
+    body = LEAVE | {"giveUp": True}
+    refused = owner.refused(409, "POST", "/api/marketplace/account/delete", body)
+    assert refused["code"] == "ACCOUNT_OWES"
+    world.staff.ok("POST", f"/api/admin/wallets/{me}/unfreeze",
+                   order | {"reference": str(uuid.uuid4())})  # fmt: skip
+    owner.ok("POST", "/api/marketplace/account/delete", body)
 
 
 @pytest.mark.parametrize("body", [{}, {"confirm": "yes"}])

@@ -44,6 +44,17 @@ def test_with_warn_the_run_starts_and_with_off_nobody_looks(world: World) -> Non
     assert len(world.staff.ok("GET", "/api/admin/moderation/findings")) == 1
 
 
+def test_a_developers_test_run_is_looked_at_as_a_consumers_run_is(world: World) -> None:
+    model = moderated(world, "block")
+    path = f"/api/studio/tars-models/{model.id}/test-run"
+    refused = model.developer.refused(422, "POST", path, {"inputs": {"prompt": "so bad"}})
+    assert refused["code"] == "INPUTS_REFUSED"
+    assert world.jobs(model) == []
+    (finding,) = world.staff.ok("GET", "/api/admin/moderation/findings")
+    me = model.developer.ok("GET", "/api/studio/auth/me")["id"]
+    assert (finding["consumerId"], finding["developerId"]) == (None, me)
+
+
 def test_a_report_is_made_once_and_upholding_it_suspends_the_model(world: World) -> None:
     model, owner = world.model(), world.consumer(credits_=100)
     path = f"/api/marketplace/models/{model.slug}/report"

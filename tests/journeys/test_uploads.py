@@ -1,10 +1,12 @@
 """A consumer's own file becomes an input, and addresses that lead inside lead nowhere."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from common.gateways.outbound import Outbound
 from tests.world import Caller, World
@@ -18,6 +20,8 @@ AUDIO_SCHEMA = {
     },
 }
 UPLOADS = "/api/marketplace/uploads"
+SEED = Path(__file__).parents[2] / "infra" / "catalog.yaml"
+CATALOGUE = yaml.safe_load(SEED.read_text(encoding="utf-8"))["base_models"]
 
 
 def uploaded(owner: Caller, content: bytes = b"RIFFsound") -> dict[str, Any]:
@@ -40,6 +44,53 @@ def test_the_worker_reads_what_the_consumer_uploaded(world: World) -> None:
     shown = world.ended(owner, run)
     assert shown["inputPayload"]["audio"] == upload["uri"]
     assert job["input"]["audio"] not in str(shown)
+
+
+def test_an_address_is_looked_at_and_an_upload_resolved_wherever_it_stands(world: World) -> None:
+    link = {"anyOf": [{"$ref": "#/$defs/link"}, {"type": "null"}]}
+    schema = {
+        "type": "object",
+        "$defs": {"link": {"type": "string", "format": "uri"}},
+        "properties": {
+            "audio": link,
+            "parts": {"type": "array", "items": {"type": "object", "properties": {"url": link}}},
+        },
+    }
+    model, owner = world.model(schema=schema), world.consumer(credits_=100)
+    upload, inside = uploaded(owner), "https://169.254.169.254/latest/meta-data"
+    path = f"/api/marketplace/models/{model.slug}/run"
+    wrong: list[tuple[Any, str]] = [
+        ({"audio": inside}, "audio"),
+        ({"parts": [{"url": inside}]}, "parts.0.url"),
+    ]
+    for inputs, field in wrong:
+        refused = owner.refused(422, "POST", path, {"inputs": inputs})
+        assert [each["field"] for each in refused["details"]["errors"]] == [field]
+    assert world.jobs(model) == []
+    owner.ok("POST", path, {"inputs": {"audio": None, "parts": [{}, {"url": upload["uri"]}]}})
+    (job,) = world.jobs(model)
+    assert requests.get(job["input"]["parts"][1]["url"], timeout=10).content == b"RIFFsound"
+
+
+def test_a_developers_test_run_leads_no_worker_to_an_inside_address(world: World) -> None:
+    locked = {"lockedInputs": {"audio": "https://10.0.0.1/secret"}}
+    model = world.model(schema=AUDIO_SCHEMA, overrides=locked)
+    path = f"/api/studio/tars-models/{model.id}/test-run"
+    more = {"inputs": {"more": ["https://127.0.0.1/"]}}
+    for inputs in ({"inputs": {}}, more):
+        assert model.developer.refused(422, "POST", path, inputs)["code"] == "INVALID_INPUTS"
+    assert world.jobs(model) == []
+
+
+@pytest.mark.parametrize("entry", ["sdxl-image-to-image", "whisper-transcribe"])
+def test_an_upload_can_be_used_in_every_address_of_our_catalogue(world: World, entry: str) -> None:
+    (schema,) = (each["input_schema"] for each in CATALOGUE if each["slug"] == entry)
+    model, owner = world.model(schema=schema), world.consumer(credits_=100)
+    (name,) = (n for n, own in schema["properties"].items() if own.get("format") == "uri")
+    given = {"prompt": "a lighthouse"} if "prompt" in schema["required"] else {}
+    world.run(owner, model, **given, **{name: uploaded(owner)["uri"]})
+    (job,) = world.jobs(model)
+    assert requests.get(job["input"][name], timeout=10).content == b"RIFFsound"
 
 
 @pytest.mark.parametrize("what", ["another type", "a byte more", "nothing signed"])
