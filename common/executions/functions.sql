@@ -365,7 +365,8 @@ BEGIN
                      WHEN 'TIMED_OUT' THEN 'timed_out' WHEN 'CANCELLED' THEN 'cancelled'
                      WHEN 'GONE' THEN 'lost' END;
   IF seen IN ('QUEUED', 'RUNNING') THEN
-    effect := execution_alive(e, a, seen, (p_details->>'progress')::smallint, p_now);
+    e.progress := (p_details->>'progress')::smallint; -- what is told now, if anything
+    effect := execution_alive(e, a, seen, p_now);
     next_check_at := (SELECT x.next_check_at FROM executions x WHERE x.id = e.id);
     RETURN;
   END IF;
@@ -401,7 +402,7 @@ END $$;
 
 -- The job is alive: show it, and look again after a growing pause.
 CREATE OR REPLACE FUNCTION execution_alive(
-  e executions, a attempts, p_seen text, p_progress smallint, p_now timestamptz
+  e executions, a attempts, p_seen text, p_now timestamptz
 ) RETURNS text LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF e.phase = 'done' THEN
@@ -417,7 +418,7 @@ BEGIN
                   THEN p_seen ELSE status END,
     started_at = CASE WHEN p_seen = 'RUNNING' THEN coalesce(started_at, p_now)
                       ELSE started_at END,
-    progress = CASE WHEN p_seen = 'RUNNING' THEN coalesce(p_progress, progress) END,
+    progress = CASE WHEN p_seen = 'RUNNING' THEN coalesce(e.progress, progress) END,
     -- A cancel that RunPod did not get is sent again at each look: soon, then.
     next_check_at = least(p_now + execution_poll_pause(a.polls),
                           a.deadline_at + interval '1 second',

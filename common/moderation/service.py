@@ -40,7 +40,7 @@ from common.moderation.schemas import (
     TermsOut,
     VerdictIn,
 )
-from common.moderation.tables import ReportRow
+from common.moderation.tables import FindingRow, ReportRow
 from common.moderation.terms import find, folded
 
 log = logs.Log("moderation")
@@ -81,8 +81,8 @@ def check_inputs(
     values = {
         "at": tools.clock.now(),
         "mode": model.moderation,
-        "consumer_id": consumer_id,
-        "developer_id": model.developer_id if consumer_id is None else None,
+        "consumer_id": consumer_id or model.developer_id,
+        "tested": consumer_id is None,
         "tars_model_id": model.model_id,
         "fields": found.fields,
         "terms": found.terms,
@@ -194,7 +194,20 @@ def findings(session: Session, query: FindingsQuery) -> Page[FindingOut]:
     rows, total = queries.findings(
         session, consumer_id=query.consumer_id, offset=query.offset, limit=query.limit
     )
-    return Page([FindingOut.model_validate(row) for row in rows], total, query)
+    return Page([_finding(row) for row in rows], total, query)
+
+
+def _finding(row: FindingRow) -> FindingOut:
+    return FindingOut(
+        id=row.id,
+        at=row.at,
+        mode=row.mode,
+        consumer_id=None if row.tested else row.consumer_id,
+        developer_id=row.consumer_id if row.tested else None,
+        tars_model_id=row.tars_model_id,
+        fields=row.fields,
+        terms=row.terms,
+    )
 
 
 def _terms(tools: Tools) -> tuple[str, ...]:

@@ -30,8 +30,10 @@ class TermRow(Table):
 
 
 class FindingRow(Table):
-    """Terms that were found in the inputs of a consumer, or of a developer who tests a model. The
-    inputs themselves are not kept here."""
+    """Terms that were found in someone's inputs. The inputs themselves are not kept here.
+
+    Where `tested`, `consumer_id` is the developer who tested the model.
+    """
 
     __tablename__ = "moderation_findings"
     __table_args__ = (
@@ -42,8 +44,8 @@ class FindingRow(Table):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment)
     mode: Mapped[str] = mapped_column(Text)
-    consumer_id: Mapped[uuid.UUID | None]
-    developer_id: Mapped[uuid.UUID | None]
+    consumer_id: Mapped[uuid.UUID]
+    tested: Mapped[bool] = mapped_column(server_default=text("false"))
     tars_model_id: Mapped[uuid.UUID]
     fields: Mapped[list[str]] = mapped_column(JSONB)
     terms: Mapped[list[str]] = mapped_column(JSONB)

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from common import logs
 from common.credits.service import whole_credits
 from common.errors import (
     AccountSuspended,
@@ -279,6 +280,7 @@ def _wait(execution_id: uuid.UUID, consumer_id: uuid.UUID, seconds: int) -> bool
     """Whether there was a place to wait for the run's end."""
     if not _waiting.take(str(consumer_id)):
         return False
+    logs.add_to_log(waits=True)
     try:
         executions.wait_for_end(runtime(), execution_id, consumer_id, seconds=seconds)
     finally:

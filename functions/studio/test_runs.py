@@ -1,5 +1,6 @@
 """A developer's test runs: free, recorded, and answered when they have ended."""
 
+from common import logs
 from common.accounts.service import Developer
 from common.catalog import service as catalog
 from common.errors import (
@@ -44,5 +45,6 @@ def test_run(call: Call[Developer, TestRunIn, None]) -> TestRun:
     parts = runtime()
     with parts.db.transaction() as session:
         model = catalog.testable(session, call.uuid("id"), call.principal.id)
+    logs.add_to_log(waits=True)
     sign = executions.signer(parts)
     return executions.test_run(parts, model, inputs=call.body.given, sign=sign)

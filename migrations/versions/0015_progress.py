@@ -10,6 +10,4 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("ALTER TABLE executions ADD COLUMN progress smallint")
-    op.execute("ALTER TABLE moderation_findings ALTER COLUMN consumer_id DROP NOT NULL")
-    op.execute("ALTER TABLE moderation_findings ADD COLUMN developer_id uuid")
-    op.execute("DROP FUNCTION IF EXISTS execution_alive(executions, attempts, text, timestamptz)")
+    op.execute("ALTER TABLE moderation_findings ADD COLUMN tested boolean NOT NULL DEFAULT false")

@@ -283,7 +283,7 @@ def test_the_application_writes_no_table_of_executions(app: Connection, attack: 
         "execution_insert(NULL, now())",
         "execution_note(gen_random_uuid(), NULL, 'a', 'b', now())",
         "execution_lock(gen_random_uuid())",
-        "execution_alive(NULL, NULL, 'RUNNING', 40::smallint, now())",
+        "execution_alive(NULL, NULL, 'RUNNING', now())",
         "execution_retry_or_finish(NULL, true, interval '0', NULL, NULL, now())",
     ],
 )

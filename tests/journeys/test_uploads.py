@@ -76,9 +76,10 @@ def test_a_developers_test_run_leads_no_worker_to_an_inside_address(world: World
     locked = {"lockedInputs": {"audio": "https://10.0.0.1/secret"}}
     model = world.model(schema=AUDIO_SCHEMA, overrides=locked)
     path = f"/api/studio/tars-models/{model.id}/test-run"
-    more = {"inputs": {"more": ["https://127.0.0.1/"]}}
-    for inputs in ({"inputs": {}}, more):
-        assert model.developer.refused(422, "POST", path, inputs)["code"] == "INVALID_INPUTS"
+    wrong: list[dict[str, Any]] = [{}, {"more": ["https://127.0.0.1/"]}]
+    for inputs in wrong:
+        refused = model.developer.refused(422, "POST", path, {"inputs": inputs})
+        assert refused["code"] == "INVALID_INPUTS"
     assert world.jobs(model) == []
 
 

@@ -5,10 +5,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection
 
+from infra.local.postgres import PostgresServer
 from migrations.run import engine_for
+
+
+@contextmanager
+def another_server(folder: Path) -> Iterator[PostgresServer]:
+    """A server with roles of its own."""
+    folder.chmod(0o755)
+    server = PostgresServer(folder / "data", durable=False)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(mode="immediate")
 
 
 @contextmanager

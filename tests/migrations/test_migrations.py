@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from alembic import command
@@ -15,7 +17,7 @@ from sqlalchemy.exc import ProgrammingError
 from infra.local.postgres import PostgresServer
 from infra.release.surface import definition
 from migrations.run import configuration, main, upgrade
-from tests.migrations.servers import connected, migrating
+from tests.migrations.servers import another_server, connected, migrating
 
 LOCK_NOT_AVAILABLE = "55P03"
 ADVISORY_LOCK = 7_310_000  # what migrations/env.py says
@@ -85,6 +87,23 @@ def test_logins_of_functions_are_let_into_the_applications_role(
                 main({"MIGRATIONS_URL": empty_url, "MEMBERS": 'nobody"; DROP TABLE consumers'})
         finally:
             server.exec_driver_sql(f'DROP ROLE "{login}"')
+
+
+def test_whoever_owns_the_database_on_cloud_sql_may_migrate_it(tmp_path: Path) -> None:
+    """No superuser: a login of IAM that is in cloudsqlsuperuser, of which it inherits the rights
+    but not CREATEROLE, as PostgreSQL has it for attributes of roles."""
+    login = "db-migrate@tarsify-prod.iam"
+    with another_server(tmp_path) as postgres, connected(postgres.url("postgres")) as server:
+        server.exec_driver_sql("CREATE ROLE cloudsqlsuperuser CREATEROLE CREATEDB")
+        server.exec_driver_sql(f'CREATE ROLE "{login}" LOGIN IN ROLE cloudsqlsuperuser')
+        server.exec_driver_sql("CREATE ROLE studio LOGIN")
+        server.exec_driver_sql("CREATE DATABASE cloud OWNER cloudsqlsuperuser")
+        cloud = postgres.url("cloud", user=quote(login))
+        for _ in range(2):
+            main({"MIGRATIONS_URL": cloud, "MEMBERS": "studio"})
+        with connected(postgres.url("cloud", user="studio")) as studio:
+            studio.exec_driver_sql("SET ROLE tarsify_app")
+            assert studio.scalar(text("SELECT count(*) FROM consumers")) == 0
 
 
 def test_a_migration_waits_for_another_one_but_not_for_a_busy_table(

@@ -1,6 +1,6 @@
 """RunPod's management API for tests: each request and each answer is held against its document.
 
-The document is RunPod's own OpenAPI. It lies beside the repository, not in it.
+The document is what tests/specs keeps of RunPod's own OpenAPI.
 """
 
 import json
@@ -8,38 +8,27 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from tests.specs import RUNPOD, spec
+
 JSON = dict[str, Any]
-SPEC = Path(__file__).parents[3] / "shared" / "specs" / "runpod-management-v2.openapi.json"
 KEY = "rpa_management"
-
-
-@cache
-def document() -> JSON:
-    assert SPEC.is_file(), (
-        f"{SPEC} is missing: requests to RunPod cannot be checked. Put the team's shared folder "
-        "beside the repository."
-    )
-    found: JSON = json.loads(SPEC.read_text(encoding="utf-8"))
-    return found
 
 
 def complaints(schema: JSON, value: Any) -> list[str]:
     """What the document has against a value."""
-    validator = Draft202012Validator({**schema, "components": document()["components"]})
+    validator = Draft202012Validator({**schema, "components": spec(RUNPOD)["components"]})
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
 
 def operation(method: str, path: str) -> JSON:
     """The document's operation for a request; fails when it has none."""
-    for template, item in document()["paths"].items():
+    for template, item in spec(RUNPOD)["paths"].items():
         pattern = re.sub(r"\{\w+\}", r"[^/]+", template)
         if re.fullmatch(pattern, path) and method.lower() in item:
             found: JSON = item[method.lower()]
@@ -116,7 +105,9 @@ class Management:
         """An answer as the document has it; our own stand-in must not invent any."""
         described = expected["responses"].get(str(status), expected["responses"]["default"])
         while "$ref" in described:
-            described = document()["components"]["responses"][described["$ref"].rpartition("/")[2]]
+            described = spec(RUNPOD)["components"]["responses"][
+                described["$ref"].rpartition("/")[2]
+            ]
         kind, form = next(iter(described["content"].items()))
         found = complaints(form["schema"], content)
         assert not found, found

@@ -176,6 +176,30 @@ BREACHES = [
             added("google_project_iam_member", role="roles/storage.admin", member=TASKS),
         ),
         (
+            "pages_call_only_the_functions_of_their_audience",
+            "a developer's page calls for consumers",
+            told("marketplace", "CORS_ORIGINS", "https://studio.tarsify.example"),
+        ),
+        (
+            "releases_may_read_what_they_plan",
+            "the deployer may not read the consumers' project",
+            removed(
+                "google_project_iam_member",
+                role="roles/iam.securityReviewer",
+                project="tarsify-prod-users",
+            ),
+        ),
+        (
+            "releases_may_read_what_they_plan",
+            "the deployer may not read the budget",
+            removed("google_billing_account_iam_member"),
+        ),
+        (
+            "builds_may_read_the_copies_of_sources",
+            "the builder may read our own bucket alone",
+            removed("google_project_iam_member", role="roles/storage.objectViewer"),
+        ),
+        (
             "each_kind_of_alarm_has_a_queue_that_is_filled",
             "a queue that nobody fills",
             added("google_cloud_tasks_queue", name="executions-forgotten"),

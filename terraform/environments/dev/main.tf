@@ -3,6 +3,9 @@
 provider "google" {
   project = var.place.project_id
   region  = var.place.region
+  # Budgets and sign-in ask whose quota a person's own login may use.
+  user_project_override = true
+  billing_project       = var.place.project_id
 
   default_labels = {
     app         = "tarsify"

@@ -35,3 +35,8 @@ archives = {
 watching = {
   email = "watch@tarsify.example"
 }
+
+extra_origins = {
+  consumers  = ["https://market.tarsify.example"]
+  developers = ["https://studio.tarsify.example"]
+}

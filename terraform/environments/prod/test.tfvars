@@ -37,3 +37,8 @@ watching = {
   email           = "watch@tarsify.example"
   billing_account = "000000-000000-000000"
 }
+
+extra_origins = {
+  consumers  = ["https://market.tarsify.example"]
+  developers = ["https://studio.tarsify.example"]
+}

@@ -20,7 +20,7 @@ resource "google_project_iam_member" "database_login" {
   member  = each.value
 }
 
-# Whoever takes part in a run says so to Cloud Trace.
+# Whoever takes part in a run says so to Cloud Trace, at the cost of this project's quota.
 resource "google_project_iam_member" "tracer" {
   for_each = local.tracers
 
@@ -29,10 +29,32 @@ resource "google_project_iam_member" "tracer" {
   member  = each.value
 }
 
+resource "google_project_iam_member" "traces_quota" {
+  for_each = local.tracers
+
+  project = var.place.project_id
+  role    = "roles/serviceusage.serviceUsageConsumer"
+  member  = each.value
+}
+
 resource "google_project_iam_member" "builder" {
   project = var.place.project_id
   role    = "roles/logging.logWriter"
   member  = module.service_accounts.members.function-builder
+}
+
+# Cloud Functions copies each archive into a bucket of its own, made at the first build, and builds
+# from there.
+resource "google_project_iam_member" "builder_reads_copies" {
+  project = var.place.project_id
+  role    = "roles/storage.objectViewer"
+  member  = module.service_accounts.members.function-builder
+
+  condition {
+    title       = "copies-of-sources"
+    description = "Reads only what Cloud Functions copied to be built"
+    expression  = "resource.name.startsWith('projects/_/buckets/gcf-v2-sources-${var.place.project_number}-')"
+  }
 }
 
 # URLs are signed through IAM: a function has no key, so it must be allowed to sign as itself.
@@ -61,7 +83,10 @@ module "delivery" {
     for id, name in module.service_accounts.names : id => name
     if contains(values(local.function_accounts), id) || contains(["task-invoker", "function-builder", "db-migrate"], id)
   }
-  grantable_roles = ["roles/cloudsql.client", "roles/cloudsql.instanceUser", "roles/logging.logWriter", "roles/telemetry.tracesWriter"]
+  grantable_roles = [
+    "roles/cloudsql.client", "roles/cloudsql.instanceUser", "roles/logging.logWriter",
+    "roles/serviceusage.serviceUsageConsumer", "roles/storage.objectViewer", "roles/telemetry.tracesWriter",
+  ]
 
   substitutions = {
     _ENVIRONMENT      = var.environment
@@ -77,14 +102,15 @@ module "delivery" {
   }
 }
 
-# Releases configure sign-in too, and the Firebase projects are others than theirs. It stands here
-# and not in that module: checkov finds no reason in a module that is there twice.
+# Releases configure sign-in too, and the Firebase projects are others than theirs; each plan reads
+# who may do what there, these grants among it. It stands here and not in that module: checkov finds
+# no reason in a module that is there twice.
 resource "google_project_iam_member" "configures_sign_in" {
   # checkov:skip=CKV_GCP_42:the service takes its own administrator for that
   for_each = {
     for pair in setproduct(
       [var.place.users_project, var.place.developers_project],
-      ["roles/identityplatform.admin", "roles/serviceusage.serviceUsageAdmin"],
+      ["roles/iam.securityReviewer", "roles/identityplatform.admin", "roles/serviceusage.serviceUsageAdmin"],
     ) : join(" ", pair) => { project = pair[0], role = pair[1] }
   }
 

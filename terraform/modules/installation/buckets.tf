@@ -16,7 +16,7 @@ module "outputs" {
   name                = "${var.place.project_id}-outputs"
   location            = var.place.region
   nearline_after_days = 30
-  origins             = local.origins
+  origins             = local.all_origins
   depends_on          = [module.project]
 
   # Nobody may overwrite: a result's name follows from its contents.
@@ -43,7 +43,7 @@ module "uploads" {
   location          = var.place.region
   delete_after_days = 2
   soft_delete_days  = 0
-  origins           = local.origins
+  origins           = local.all_origins
   methods           = ["PUT"]
   depends_on        = [module.project]
 

@@ -88,6 +88,7 @@ locals {
   everybodys_settings = {
     ENVIRONMENT        = var.environment
     LOG_LEVEL          = "INFO"
+    CORS_ORIGINS       = local.origin # and whose pages may call more, below
     GCP_PROJECT        = var.place.project_id
     CLOUD_SQL_INSTANCE = module.database.connection_name
     DB_NAME            = module.database.database_name
@@ -95,12 +96,12 @@ locals {
   settings = {
     consumers = {
       FIREBASE_USERS_PROJECT = module.sign_in["users"].project_id
-      CORS_ORIGINS           = join("|", local.origins)
+      CORS_ORIGINS           = join("|", local.origins.consumers)
     }
     developers = merge(
       {
         FIREBASE_DEVELOPERS_PROJECT = module.sign_in["developers"].project_id
-        CORS_ORIGINS                = join("|", local.origins)
+        CORS_ORIGINS                = join("|", local.origins.developers)
       },
       length(var.admin_uids) > 0 ? { ADMIN_UIDS = join("|", var.admin_uids) } : {},
     )

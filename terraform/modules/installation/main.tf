@@ -5,7 +5,12 @@ locals {
   origin     = "https://${module.front_door.host}"
   # Of each public function, where it answers; "/health" alone leads to no function's own.
   prefixes = { for name in toset(values(local.front_door.routes)) : name => [for prefix, it in local.front_door.routes : prefix if it == name && prefix != "/health"] }
-  origins  = concat([local.origin], var.extra_origins)
+  # A page of developers has no business with a consumer's account, nor the other way round.
+  origins = {
+    consumers  = concat([local.origin], var.extra_origins.consumers)
+    developers = concat([local.origin], var.extra_origins.developers)
+  }
+  all_origins = distinct(concat(local.origins.consumers, local.origins.developers))
 
   # The accounts of functions are named after them; six letters is the least that Google takes.
   function_accounts = { for name in keys(local.functions) : name => "fn-${name}" }
@@ -144,7 +149,7 @@ module "sign_in" {
   for_each = { users = var.place.users_project, developers = var.place.developers_project }
 
   project_id = each.value
-  domains    = concat([module.front_door.host], [for it in var.extra_origins : regex("^https?://([^:/]+)", it)[0]])
+  domains    = distinct([for it in local.all_origins : regex("^https?://([^:/]+)", it)[0]])
 }
 
 module "registry" {
@@ -179,6 +184,7 @@ module "monitoring" {
   runbooks          = var.watching.runbooks
   billing_account   = var.watching.billing_account
   monthly_usd       = var.watching.monthly_usd
+  deployer          = module.service_accounts.members.ci-deployer
   host              = module.front_door.host
   health_paths      = { for name, prefixes in local.prefixes : name => "${prefixes[0]}/health/ready" }
   public_services   = [for name in keys(local.prefixes) : "tarsify-${name}"]

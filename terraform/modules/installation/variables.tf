@@ -80,9 +80,12 @@ variable "admin_uids" {
 }
 
 variable "extra_origins" {
-  description = "Browser origins besides the installation's own"
-  type        = list(string)
-  default     = []
+  description = "Browser origins of frontends that are served elsewhere, by whose pages they are"
+  type = object({
+    consumers  = optional(list(string), [])
+    developers = optional(list(string), [])
+  })
+  default = {}
 }
 
 variable "watching" {

@@ -19,7 +19,7 @@ locals {
       title  = "A public function is slow (p99 over 5 s)"
       urgent = false
       holds  = "600s"
-      query  = "histogram_quantile(0.99, sum by (service_name, le) (rate(run_googleapis_com:request_latencies_bucket{${local.of_cloud},service_name=~\"${join("|", var.public_services)}\"}[10m]))) > 5000"
+      query  = "histogram_quantile(0.99, sum by (service_name, le) (rate(${local.own}answer_time_bucket{${local.of_cloud},service_name=~\"${join("|", var.public_services)}\"}[10m]))) > 5000"
     }
     queue-depth = {
       title  = "Alarms pile up"

@@ -23,6 +23,15 @@ resource "google_monitoring_uptime_check_config" "this" {
 }
 
 # Only where the billing account is told: whoever applies it needs rights on that account.
+# A release reads the budget and may change it, so its account gets rights there, on costs alone.
+resource "google_billing_account_iam_member" "deployer" {
+  count = var.billing_account == null ? 0 : 1
+
+  billing_account_id = var.billing_account
+  role               = "roles/billing.costsManager"
+  member             = var.deployer
+}
+
 resource "google_billing_budget" "this" {
   count = var.billing_account == null ? 0 : 1
 

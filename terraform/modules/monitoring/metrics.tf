@@ -17,8 +17,10 @@ locals {
   }
   # ms. Bounds are where an alert or an objective cuts.
   measured = {
-    run_delay = { filter = "jsonPayload.message=\"job observed\" AND jsonPayload.delayMs>=0", value = "EXTRACT(jsonPayload.delayMs)", bounds = [500, 2000, 5000, 10000, 20000, 60000, 180000, 600000] }
-    run_lag   = { filter = "jsonPayload.message=\"job observed\" AND jsonPayload.lagMs>=0", value = "EXTRACT(jsonPayload.lagMs)", bounds = [200, 500, 1000, 2000, 5000, 15000, 60000, 300000] }
+    # A caller who asked us to wait for a run is no slow answer.
+    answer_time = { filter = "jsonPayload.message=\"request\" AND NOT jsonPayload.waits=true AND jsonPayload.durationMs>=0", value = "EXTRACT(jsonPayload.durationMs)", bounds = [50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000] }
+    run_delay   = { filter = "jsonPayload.message=\"job observed\" AND jsonPayload.delayMs>=0", value = "EXTRACT(jsonPayload.delayMs)", bounds = [500, 2000, 5000, 10000, 20000, 60000, 180000, 600000] }
+    run_lag     = { filter = "jsonPayload.message=\"job observed\" AND jsonPayload.lagMs>=0", value = "EXTRACT(jsonPayload.lagMs)", bounds = [200, 500, 1000, 2000, 5000, 15000, 60000, 300000] }
   }
   of_functions = "resource.type=\"cloud_run_revision\" AND "
   prefix       = "tarsify_"

@@ -23,6 +23,11 @@ variable "billing_account" {
   type        = string
 }
 
+variable "deployer" {
+  description = "Who releases, as a member of a policy"
+  type        = string
+}
+
 variable "monthly_usd" {
   description = "The budget of a month"
   type        = number

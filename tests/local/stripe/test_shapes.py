@@ -1,11 +1,9 @@
 """Every object has the fields that Stripe's own examples have, with values of the same kind.
 
-The examples are Stripe's published fixtures. They lie beside the repository, not in it.
+The examples are what tests/specs keeps of Stripe's published fixtures.
 """
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,9 +12,10 @@ import pytest
 from infra.local.stripe.client import StripeControl
 from infra.local.stripe.running import running_stripe, stripe_client
 from tests.local.stripe.shopping import order, paid, seller
+from tests.specs import STRIPE, spec
 
 JSON = dict[str, Any]
-FIXTURES = Path(__file__).parents[4] / "shared" / "specs" / "stripe-fixtures3.json"
+EXAMPLES = spec(STRIPE)
 
 # Below these the fields depend on what is being described, and an example shows one case only.
 OPEN = {
@@ -43,40 +42,13 @@ OCCASIONAL = {
     "refund.failure_balance_transaction",
     "refund.failure_reason",
 }
-KINDS = [
-    "account",
-    "account_link",
-    "balance",
-    "balance_transaction",
-    "bank_account",
-    "charge",
-    "checkout.session",
-    "dispute",
-    "event",
-    "item",
-    "payment_intent",
-    "payout",
-    "refund",
-    "transfer",
-    "transfer_reversal",
-]
-
-
-@pytest.fixture(scope="module")
-def examples() -> JSON:
-    assert FIXTURES.is_file(), (
-        f"{FIXTURES} is missing: the shapes of Stripe's objects cannot be checked. Put the team's "
-        "shared folder beside the repository."
-    )
-    resources: JSON = json.loads(FIXTURES.read_text(encoding="utf-8"))["resources"]
-    return resources
 
 
 @pytest.fixture(scope="module")
 def produced() -> Iterator[dict[str, list[JSON]]]:
     """Objects of every kind, in several states, by kind."""
     with running_stripe(manual_clock=True) as control:
-        found: dict[str, list[JSON]] = {kind: [] for kind in KINDS}
+        found: dict[str, list[JSON]] = {kind: [] for kind in EXAMPLES}
         for body in _story(control):
             found[body["object"]].append(body)
         yield found
@@ -152,13 +124,13 @@ def differences(ours: Any, theirs: Any, place: str) -> Iterator[str]:
             yield from differences(each, theirs[0], f"{place}[]")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXAMPLES)
 def test_an_object_has_the_shape_of_stripes_example(
-    kind: str, produced: dict[str, list[JSON]], examples: JSON
+    kind: str, produced: dict[str, list[JSON]]
 ) -> None:
     assert produced[kind], f"the story makes no {kind}"
     for body in produced[kind]:
-        assert not (found := list(differences(body, examples[kind], kind))), found
+        assert not (found := list(differences(body, EXAMPLES[kind], kind))), found
 
 
 def test_a_difference_is_found_wherever_it_is() -> None:

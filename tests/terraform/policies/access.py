@@ -13,7 +13,7 @@ from tests.terraform.plan import Plan
 
 PRIMITIVE = {"roles/owner", "roles/editor", "roles/viewer"}
 FUNCTIONS_PROJECT_ROLES = {"roles/cloudsql.client", "roles/cloudsql.instanceUser"}
-TRACER = "roles/telemetry.tracesWriter"
+TRACER = {"roles/telemetry.tracesWriter", "roles/serviceusage.serviceUsageConsumer"}
 EVERYBODY = "allUsers"
 VALUE_OF_A_SECRET = re.compile(r"\b(?:[sr]k_(?:live|test)_|whsec_|rpa_)\w|-----BEGIN|AIza\w{10}")
 HOLDS_A_SECRET = {
@@ -54,9 +54,25 @@ def functions_have_the_projects_roles_that_they_need(plan: Plan) -> Iterator[str
             it for it in plan.of("google_project_iam_member") if it["member"] == function.member
         ]
         roles = {it["role"] for it in grants}
-        traces = {TRACER} if "TRACE_SHARE" in function.environment else set()
+        traces = TRACER if "TRACE_SHARE" in function.environment else set()
         if roles != FUNCTIONS_PROJECT_ROLES | traces:
             yield f"{name} has {sorted(roles)} in the project"
+
+
+def pages_call_only_the_functions_of_their_audience(plan: Plan) -> Iterator[str]:
+    """What is called by an installation's own origin alone may be called from everywhere in it."""
+    allowed = {
+        name: set(it.environment["CORS_ORIGINS"].split("|")) for name, it in plan.functions.items()
+    }
+    consumers = allowed["marketplace"] - allowed["callback"]
+    developers = allowed["studio"] - allowed["callback"]
+    if not consumers or not developers or consumers & developers:
+        yield f"pages of consumers: {sorted(consumers)}; of developers: {sorted(developers)}"
+    if allowed["admin"] != allowed["studio"]:
+        yield f"staff work on {sorted(allowed['admin'])}"
+    for name in allowed.keys() - {"marketplace", "studio", "admin"}:
+        if len(allowed[name]) != 1 or "localhost" in str(allowed[name]):
+            yield f"{name} may be called by {sorted(allowed[name])}"
 
 
 def each_secret_has_exactly_its_readers(plan: Plan) -> Iterator[str]:
@@ -131,6 +147,7 @@ POLICIES = (
     only_the_front_doors_functions_are_open,
     nobody_has_a_primitive_role,
     functions_have_the_projects_roles_that_they_need,
+    pages_call_only_the_functions_of_their_audience,
     each_secret_has_exactly_its_readers,
     functions_get_only_the_secrets_they_need,
     no_secret_is_in_the_plan,

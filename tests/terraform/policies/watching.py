@@ -13,6 +13,7 @@ from tests.terraform.plan import Plan, Resource
 RUNBOOKS = ROOT / "infra" / "runbook"
 METRIC = "google_logging_metric"
 ALERT = "google_monitoring_alert_policy"
+OF_THE_RESOURCE = {"monitored_resource", "service_name", "le"}  # Cloud Run's own, of every metric
 
 
 def metrics_read_what_the_code_says(plan: Plan) -> Iterator[str]:
@@ -57,7 +58,7 @@ def labels_that_are_asked_for_are_measured(plan: Plan) -> Iterator[str]:
     labels = {str(it["name"]): set(it["label_extractors"] or {}) for it in plan.of(METRIC)}
     for where, query in _queries(plan):
         for name, inside in re.findall(r"user_(\w+?)(?:_bucket|_count)?\{([^}]*)\}", query):
-            asked = set(re.findall(r"(\w+)\s*(?:=~|!=|=)", inside)) - {"monitored_resource", "le"}
+            asked = set(re.findall(r"(\w+)\s*(?:=~|!=|=)", inside)) - OF_THE_RESOURCE
             if asked - labels.get(name, set()):
                 yield f"{where} asks {name} for {sorted(asked - labels.get(name, set()))}"
 
