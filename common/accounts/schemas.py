@@ -184,6 +184,9 @@ class ConsumerExport(Out):
 
     account: JsonObject
     keys: list[JsonObject]
+    webhooks: list[JsonObject]
+    uploads: list[JsonObject]
+    reports: list[JsonObject]
     purchases: list[JsonObject]
     movements: list[JsonObject]
     runs: list[JsonObject]
@@ -194,6 +197,7 @@ class DeveloperExport(Out):
 
     account: JsonObject
     keys: list[JsonObject]
+    webhooks: list[JsonObject]
     models: list[JsonObject]
     earnings: list[JsonObject]
     payouts: list[JsonObject]

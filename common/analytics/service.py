@@ -16,7 +16,7 @@ from common.payments.service import Difference, days_apart, note
 log = logs.Log("cleanup")
 MICRO_USD_PER_CENT = 10_000
 # Start-up, idle time and rounding are on RunPod's bill and not in our seconds (runpod.md 4).
-BILL_TOLERANCE = 0.5
+BILL_TOLERANCE = 0.25
 GPU_TIME = "GPU time at RunPod"
 COMPARED_AGAIN = timedelta(days=30)
 

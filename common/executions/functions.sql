@@ -699,6 +699,7 @@ BEGIN
   IF left_over > 0 AND NOT p_give_up THEN
     RAISE EXCEPTION 'credits are left' USING ERRCODE = 'P0413', DETAIL = left_over::text;
   END IF;
+  PERFORM requests_erase('users:' || firebase_uid) FROM consumers WHERE id = p_consumer;
   UPDATE consumers SET firebase_uid = 'erased:' || id, email = NULL, email_verified = false,
     name = NULL, avatar_url = NULL, suspended_at = p_now, updated_at = p_now WHERE id = p_consumer;
   PERFORM keys_erase(p_consumer, NULL, p_now);
@@ -738,6 +739,7 @@ BEGIN
   IF left_over > 0 AND NOT p_give_up THEN
     RAISE EXCEPTION 'earnings are left' USING ERRCODE = 'P0413', DETAIL = left_over::text;
   END IF;
+  PERFORM requests_erase('developers:' || firebase_uid) FROM developers WHERE id = p_developer;
   UPDATE developers SET firebase_uid = 'erased:' || id, email = NULL, email_verified = false,
     display_name = NULL, bio = NULL, avatar_url = NULL, payout_email = NULL, country = NULL,
     suspended_at = p_now, updated_at = p_now WHERE id = p_developer;

@@ -85,6 +85,12 @@ def reports(
     return session.scalars(query.offset(offset).limit(limit)).all(), total
 
 
+def reports_of(session: Session, consumer_id: uuid.UUID) -> Sequence[ReportRow]:
+    """A consumer's reports, the newest first."""
+    query = select(ReportRow).where(ReportRow.consumer_id == consumer_id)
+    return session.scalars(query.order_by(ReportRow.made_at.desc()).limit(10_000)).all()
+
+
 def locked(session: Session, kind: Suspendable, row_id: uuid.UUID) -> Any:
     """The account or model, locked; None where there is none."""
     return session.get(kind, row_id, with_for_update=True)

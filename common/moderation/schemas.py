@@ -35,6 +35,12 @@ class ReportOut(Out):
     made_at: Timestamp
 
 
+class OwnReport(ReportOut):
+    """The same with what its author wrote, to be taken along."""
+
+    details: str | None
+
+
 class ReportsQuery(Paging):
     """Which reports to list."""
 

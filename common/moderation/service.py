@@ -32,6 +32,7 @@ from common.moderation import queries
 from common.moderation.schemas import (
     FindingOut,
     FindingsQuery,
+    OwnReport,
     ReportForStaff,
     ReportIn,
     ReportOut,
@@ -125,6 +126,12 @@ def reports(session: Session, query: ReportsQuery) -> Page[ReportForStaff]:
         session, state=query.state, offset=query.offset, limit=query.limit
     )
     return Page(_for_staff(session, rows), total, query)
+
+
+def reports_of(session: Session, consumer_id: uuid.UUID) -> list[OwnReport]:
+    """What a consumer reported."""
+    rows = queries.reports_of(session, consumer_id)
+    return [OwnReport(**_shown(row), details=row.details) for row in rows]
 
 
 def close_report(

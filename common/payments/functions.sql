@@ -605,6 +605,9 @@ BEGIN
       ledger.account_of('developer_payable', p.developer_id), micro_credits(more), p_now);
     PERFORM ledger.post_usd('payout_returned', ref, 2::smallint, 'stripe_clearing',
                             'deferred_revenue', more, p_now);
+    PERFORM event_add(NULL, p.developer_id, 'payout.failed', NULL, jsonb_build_object(
+      'id', p.id, 'amountCents', more,
+      'reason', 'The transfer came back. The amount is due again.'), p_now);
     effect := 'returned';
   END IF;
   PERFORM stripe_event_note(p_event, p.id::text, effect, p_now);

@@ -73,6 +73,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   DELETE FROM request_keys WHERE owner = p_owner AND key = p_key AND status IS NULL;
 $$;
 
+-- Someone has gone: what was answered to them is not kept.
+CREATE OR REPLACE FUNCTION requests_erase(p_owner text) RETURNS void
+LANGUAGE sql SET search_path = public, pg_temp AS $$
+  DELETE FROM request_keys WHERE owner = p_owner;
+$$;
+
 -- Keys are remembered for a day; an allowance that is whole again needs no row.
 CREATE OR REPLACE FUNCTION traffic_forget(p_now timestamptz) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -81,7 +87,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT key FROM rate_limits WHERE tat < p_now LIMIT 5000 FOR UPDATE SKIP LOCKED);
 $$;
 
-REVOKE ALL ON FUNCTION rate_take, request_begin, request_finish, request_abandon, traffic_forget
+REVOKE ALL ON FUNCTION
+  rate_take, request_begin, request_finish, request_abandon, requests_erase, traffic_forget
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
   rate_take, request_begin, request_finish, request_abandon, traffic_forget

@@ -1,10 +1,11 @@
 """All SQL of the uploads."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -33,6 +34,12 @@ _OWNED = text(
 def forget(connection: Connection, now: datetime) -> None:
     """Drops uploads that can be used no more."""
     connection.execute(_FORGET, {"now": now})
+
+
+def of_consumer(session: Session, consumer_id: uuid.UUID) -> Sequence[UploadRow]:
+    """What a consumer was allowed to upload and may still be used."""
+    query = select(UploadRow).where(UploadRow.consumer_id == consumer_id)
+    return session.scalars(query.order_by(UploadRow.expires_at.desc())).all()
 
 
 def add(session: Session, values: dict[str, Any]) -> UploadRow:

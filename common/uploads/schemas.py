@@ -24,6 +24,15 @@ class UploadIn(In):
     bytes: Annotated[int, Field(ge=1, le=MOST_BYTES, examples=[1_000_000]), AS_NUMBER]
 
 
+class UploadListed(Out):
+    """An upload that was allowed, as its owner may take along; bytes at most."""
+
+    id: uuid.UUID
+    content_type: str
+    most_bytes: int
+    expires_at: Timestamp
+
+
 class UploadOut(Out):
     """PUT the file to `uploadUrl` with exactly these headers; then `uri` can be any input of
     `format: uri`, until `expiresAt`."""

@@ -12,13 +12,13 @@ from common.errors import TooManyUploads, Unavailable, UploadNotFound, UploadNot
 from common.gateways.errors import GatewayError
 from common.uploads import queries
 from common.uploads.queries import forget
-from common.uploads.schemas import UploadIn, UploadOut
+from common.uploads.schemas import UploadIn, UploadListed, UploadOut
 from common.uploads.tables import UploadRow
 
 if TYPE_CHECKING:
     from common.gateways.storage import Storage
 
-__all__ = ["PREFIX", "Tools", "allow", "forget", "link", "shown"]
+__all__ = ["PREFIX", "Tools", "allow", "forget", "link", "list_of", "shown"]
 PREFIX = "tarsify://uploads/"
 # How long the file may take to come, and how long it can be used then.
 TO_UPLOAD = timedelta(minutes=30)
@@ -86,6 +86,11 @@ def shown(tools: Tools, row: UploadRow) -> UploadOut:
         upload_ends_at=tools.clock.now() + TO_UPLOAD,
         expires_at=row.expires_at,
     )
+
+
+def list_of(session: Session, consumer_id: uuid.UUID) -> list[UploadListed]:
+    """A consumer's uploads that are still there."""
+    return [UploadListed.model_validate(row) for row in queries.of_consumer(session, consumer_id)]
 
 
 def link(tools: Tools, uri: str, *, consumer_id: uuid.UUID, seconds: int) -> str:

@@ -19,8 +19,11 @@ from common.http.app import Routes
 from common.http.paging import everything
 from common.http.wire import plain
 from common.keys import service as keys
+from common.moderation import service as moderation
 from common.payments import service as payments
 from common.runtime import runtime
+from common.uploads import service as uploads
+from common.webhooks import service as webhooks
 from functions.marketplace.account import shown
 from functions.marketplace.guards import consumer
 
@@ -37,14 +40,18 @@ CONSUMER_ERRORS = (ConsumerNotFound, AccountSuspended)
     tier="auth",
 )
 def export(call: Call[Consumer, None, None]) -> ConsumerExport:
-    """Everything about the caller: account, keys, purchases, credits and runs with their inputs.
+    """Everything about the caller: account, keys, webhooks, uploads, reports, money and runs.
 
-    Of the inputs the newest 20 MB; older ones are null here and are read run by run.
+    Results are read run by run, since their addresses end soon. Of the inputs there are the newest
+    20 MB; older ones are null here and are read run by run as well.
     """
     parts, me = runtime(), call.principal
     with parts.db.transaction() as session:
         account = shown(session, me)
         own_keys = keys.list_of(session, "consumer", me.id, parts.clock.now())
+        own_webhooks = webhooks.list_of(session, "consumer", me.id, parts.clock.now())
+        own_uploads = uploads.list_of(session, me.id)
+        own_reports = moderation.reports_of(session, me.id)
         purchases = everything(lambda page: payments.history(session, me.id, page))
         movements = everything(lambda page: ledger.statement(session, me.id, page))
         runs = everything(lambda page: executions.list_of(session, me.id, RunsQuery(**vars(page))))
@@ -52,6 +59,9 @@ def export(call: Call[Consumer, None, None]) -> ConsumerExport:
     return ConsumerExport(
         account=plain(account),
         keys=[plain(each) for each in own_keys],
+        webhooks=[plain(each) for each in own_webhooks],
+        uploads=[plain(each) for each in own_uploads],
+        reports=[plain(each) for each in own_reports],
         purchases=[plain(each) for each in purchases],
         movements=[plain(each) for each in movements],
         runs=[plain(each) | {"inputPayload": inputs.get(each.id)} for each in runs],

@@ -21,6 +21,7 @@ from common.keys import service as keys
 from common.payments import service as payments
 from common.payments.schemas import EarningsQuery, PayoutsQuery
 from common.runtime import runtime
+from common.webhooks import service as webhooks
 from functions.studio.account import shown
 from functions.studio.guards import developer
 
@@ -37,12 +38,13 @@ DEVELOPER_ERRORS = (DeveloperNotFound, AccountSuspended)
     tier="auth",
 )
 def export(call: Call[Developer, None, None]) -> DeveloperExport:
-    """Everything about the caller: account, keys, models, earnings and payouts."""
+    """Everything about the caller: account, keys, webhooks, models, earnings and payouts."""
     parts, me = runtime(), call.principal
     now = parts.clock.now()
     with parts.db.transaction() as session:
         account = shown(session, me)
         own_keys = keys.list_of(session, "developer", me.id, now)
+        own_webhooks = webhooks.list_of(session, "developer", me.id, now)
         models = everything(
             lambda page: catalog.models_of(session, me.id, TarsModelsQuery(**vars(page)))
         )
@@ -55,6 +57,7 @@ def export(call: Call[Developer, None, None]) -> DeveloperExport:
     return DeveloperExport(
         account=plain(account),
         keys=[plain(each) for each in own_keys],
+        webhooks=[plain(each) for each in own_webhooks],
         models=[plain(each) for each in models],
         earnings=[plain(each) for each in earnings],
         payouts=[plain(each) for each in payouts],

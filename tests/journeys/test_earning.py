@@ -243,7 +243,11 @@ def test_a_transfer_that_comes_back_is_due_again_once(world: World) -> None:
     world.stripe.settle()
     after = summary(model.developer)
     assert (after["availableBalance"], after["totalPaidOut"]) == (7000, 0)
-    assert [p["status"] for p in model.developer.ok("GET", PAYOUTS)] == ["failed"]
+    told = model.developer.ok("GET", "/api/studio/events")
+    paid, *returned = [e for e in told if e["type"].startswith("payout.")]
+    assert (paid["type"], paid["data"]["amountCents"]) == ("payout.paid", 7000)
+    assert {e["type"] for e in returned} == {"payout.failed"}
+    assert sum(e["data"]["amountCents"] for e in returned) == 7000
 
 
 def test_a_payout_whose_answer_is_lost_is_one_transfer(world: World) -> None:

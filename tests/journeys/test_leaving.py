@@ -33,7 +33,9 @@ def busy(world: World) -> tuple[Caller, dict[str, Any]]:
     owner.ok("POST", f"/api/marketplace/models/{model.slug}/report",
              {"reason": "other", "details": SECRET})  # fmt: skip
     owner.ok("POST", "/api/marketplace/webhooks",
-             {"url": "https://93.184.216.34/hook", "description": SECRET})  # fmt: skip
+             {"url": "https://93.184.216.34/hook", "description": SECRET},
+             **{"Idempotency-Key": "once"})  # fmt: skip
+    owner.ok("POST", "/api/marketplace/uploads", {"contentType": "image/png", "bytes": 9})
     world.ended(owner, world.run(owner, model, prompt=SECRET))
     return owner, owner.ok("GET", "/api/marketplace/auth/me")
 
@@ -44,6 +46,9 @@ def test_a_consumer_takes_everything_along(world: World) -> None:
     assert export["account"] == me
     assert [run["inputPayload"] for run in export["runs"]] == [{"prompt": SECRET}]
     assert len(export["purchases"]) == len(export["keys"]) == 1
+    assert [hook["description"] for hook in export["webhooks"]] == [SECRET]
+    assert [report["details"] for report in export["reports"]] == [SECRET]
+    assert [upload["contentType"] for upload in export["uploads"]] == ["image/png"]
     assert len(export["movements"]) >= 3
 
 
