@@ -2,6 +2,9 @@
 # whenever the requirements changed. Needs Python 3.11 or newer and, for that once, a network.
 UV_VERSION=0.13.9
 
+# Where a release's first steps lay what no package brings (infra/release/terraform).
+PATH="$PWD/.tools:$PATH"
+
 _fail() { echo "tarsify: $*" >&2; exit 1; }
 
 _python() {

@@ -1,7 +1,8 @@
-"""Each point of the handlers dies in each way once; afterwards nothing is lost and all has ended.
+"""Each point of the handlers dies; afterwards nothing is lost and all has ended.
 
 The scenarios are the ways of a run. The first pass records which points each of them passes; a
-point of the source that no scenario passes fails the build. Then each is struck in every mode.
+point of the source that no scenario passes fails the build. Then each is struck by a crash and by
+an error; with CRASH_MODES=all in each of the four ways (tests/crashes/points.py).
 """
 
 import uuid

@@ -114,6 +114,16 @@ def test_the_build_runs_as_its_own_account_and_keeps_what_it_made() -> None:
     assert "dist/parts.cdx.json" in BUILD["artifacts"]["objects"]["paths"]
 
 
+def test_the_tests_of_a_release_have_terraform_and_skip_nothing() -> None:
+    assert "terraform" in before("test")
+    assert STEPS["terraform"]["name"] == STEPS["plan"]["name"]
+    assert script("terraform").read_text().count(".tools/terraform") == 2
+    assert "$PWD/.tools" in (ROOT / "infra/environment.sh").read_text()
+    checks = (ROOT / "terraform/modules/delivery/main.tf").read_text()
+    assert f'"{STEPS["terraform"]["name"]}"' in checks
+    assert '["infra/release/terraform"]' in checks
+
+
 def test_lint_and_test_are_what_a_developer_runs() -> None:
     """infra/test, which continuous integration runs, is made of the same two scripts."""
     text = (ROOT / "infra/test").read_text()

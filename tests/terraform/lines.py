@@ -17,9 +17,18 @@ def logged() -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = {}
     for folder in ("common", "functions"):
         for file in sorted((ROOT / folder).rglob("*.py")):
-            for message, fields in _calls(ast.parse(file.read_text(encoding="utf-8"))):
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            for message, fields in _calls(tree):
                 found.setdefault(message, set(OF_A_REQUEST)).update(fields)
+            found.setdefault("request", set(OF_A_REQUEST)).update(_added(tree))
     return found
+
+
+def _added(tree: ast.Module) -> Iterator[str]:
+    """`logs.add_to_log(field=...)` says it on every later line of the request."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "logs.add_to_log":
+            yield from (each.arg for each in node.keywords if each.arg)
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, set[str]]]:

@@ -50,6 +50,13 @@ resource "google_cloudbuild_trigger" "checks" {
     timeout = "3600s"
 
     step {
+      id         = "terraform"
+      name       = "hashicorp/terraform:1.11.4"
+      entrypoint = "sh"
+      args       = ["infra/release/terraform"]
+    }
+
+    step {
       id         = "test"
       name       = "python:3.13.5-bookworm"
       entrypoint = "bash"

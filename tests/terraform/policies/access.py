@@ -64,6 +64,8 @@ def pages_call_only_the_functions_of_their_audience(plan: Plan) -> Iterator[str]
     allowed = {
         name: set(it.environment["CORS_ORIGINS"].split("|")) for name, it in plan.functions.items()
     }
+    if not any("://" in origin for origin in allowed["marketplace"]):
+        return  # without a domain of its own an installation knows its origin once it is there
     consumers = allowed["marketplace"] - allowed["callback"]
     developers = allowed["studio"] - allowed["callback"]
     if not consumers or not developers or consumers & developers:
