@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 FUNCTION = "google_cloudfunctions2_function"
+KNOWN_LATER = "https://known-later.test"
 
 
 @dataclass(frozen=True)
@@ -108,5 +109,5 @@ def _completed(change: Mapping[str, Any]) -> dict[str, Any]:
         names = later.get("environment_variables")
         if isinstance(names, dict):
             waiting = [name for name, is_unknown in names.items() if is_unknown is True]
-            config["environment_variables"] |= dict.fromkeys(waiting, "https://known-later.test")
+            config["environment_variables"] |= dict.fromkeys(waiting, KNOWN_LATER)
     return after
