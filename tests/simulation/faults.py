@@ -45,6 +45,9 @@ class Faults:
     job_mute: float = 0.003
     job_link: float = 0.05
     job_dead_link: float = 0.005
+    job_given_up: float = 0.003
+    job_without_times: float = 0.005
+    job_other_shape: float = 0.01
 
     # Looks and cancels: per call; outages: per ten minutes.
     status_error: float = 0.03

@@ -28,6 +28,9 @@ FATES = (
     "job_mute",
     "job_link",
     "job_dead_link",
+    "job_given_up",
+    "job_without_times",
+    "job_other_shape",
 )
 # Fates after which the worker's result is good and can be had at least for a while.
 _GOOD = {
@@ -37,6 +40,8 @@ _GOOD = {
     "job_late_progress",
     "job_unknown_status",
     "job_link",
+    "job_without_times",
+    "job_other_shape",
 }
 _PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06"
 NEVER = float("inf")
@@ -175,6 +180,17 @@ def _linked(job: Job, times: dict[str, Any], rng: Random) -> dict[str, Any]:
     return _completed(times, {"images": [job.link], "image_url": job.link, "seed": 1})
 
 
+def _untimed(job: Job, times: dict[str, Any], rng: Random) -> dict[str, Any]:
+    """An ended job need not say how long it waited and ran (runpod.md 6.4, F18)."""
+    return _picture(job, {}, rng)
+
+
+def _older(job: Job, times: dict[str, Any], rng: Random) -> dict[str, Any]:
+    """While a release rolls out, workers of two generations answer (runpod.md 6.4, F19)."""
+    image = "data:image/png;base64," + base64.b64encode(job.content).decode()
+    return _completed(times, {"image_url": image})
+
+
 def _broken(job: Job, times: dict[str, Any], rng: Random) -> dict[str, Any]:
     image = rng.choice(("data:image/png;base64,@@@", "data:text/html;base64,aGk="))
     return _completed(times, {"images": [image], "image_url": image})
@@ -205,4 +221,7 @@ _WORDS: dict[str | None, Words] = {
     "job_broken_media": _broken,
     "job_link": _linked,
     "job_dead_link": _linked,
+    "job_given_up": _failed("job timed out after 1 retries"),
+    "job_without_times": _untimed,
+    "job_other_shape": _older,
 }
