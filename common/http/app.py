@@ -91,6 +91,7 @@ class App:
         aliases: tuple[str, ...] = (),
         tier: Tier | None = None,
         unlimited: bool = False,
+        repeatable: bool = False,
         media: str = "application/json",
         also: tuple[int, ...] = (),
     ) -> Callable[[Handler], Handler]:
@@ -132,6 +133,7 @@ class App:
                         hidden=index > 0,
                         tier=tier if gated else None,
                         remembers=remembers,
+                        repeatable=repeatable,
                         media=media,
                         also=also,
                     )
@@ -224,7 +226,8 @@ class App:
         """Does it unless it was done under this key; then answers what was answered.
 
         What is refused has changed nothing and may be asked for again under the same key. A failure
-        of ours leaves the key locked for a while, since something may have been done.
+        of ours leaves the key locked for a while, since something may have been done, unless the
+        handler can be repeated.
         """
         assert self._gate is not None
         gate, body = self._gate(), call.body.model_dump(mode="json") if call.body else None
@@ -235,8 +238,8 @@ class App:
             return Response(earlier.answer, earlier.status, headers, content_type=JSON)
         try:
             answer = route.handler(call)
-        except TarsifyError as error:
-            if error.status < 500:
+        except Exception as error:
+            if route.repeatable or (isinstance(error, TarsifyError) and error.status < 500):
                 gate.abandon(owner, key)
             raise
         response = kept = render(answer, route.status)

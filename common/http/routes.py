@@ -67,6 +67,7 @@ class Route:
     hidden: bool = False
     tier: Tier | None = None  # None is limited by nothing
     remembers: bool = False  # whether the answer is kept for a repeat under the same key
+    repeatable: bool = False  # whether the handler itself does nothing twice under the same key
     media: str = "application/json"
     also: tuple[int, ...] = ()  # other statuses of a success
 

@@ -63,6 +63,7 @@ def charges(_call: Call[None, None, None]) -> list[ChargeOut]:
     out=PurchaseOpened,
     status=201,
     errors=(*CONSUMER_ERRORS, PaymentsUnavailable, PurchaseLimitReached),
+    repeatable=True,
     links=(Link("id", ("GET /credits/purchases/<id>",)),),
 )
 def purchase(call: Call[Consumer, PurchaseIn, None]) -> PurchaseOpened:

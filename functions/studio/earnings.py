@@ -125,6 +125,7 @@ def connect(call: Call[Developer, OnboardingIn, None]) -> OnboardingOut:
         BelowLeastPayout,
         NotEnoughLeft,
     ),
+    repeatable=True,
 )
 def request(call: Call[Developer, PayoutIn, None]) -> PayoutOut:
     """Pays out an amount, or without one all that is due."""

@@ -60,7 +60,8 @@ class Stage:
         """A request, repeated with its key by whoever got no good answer; None if none came."""
         for _ in range(TRIES):
             with suppress(requests.ConnectionError):
-                answer = caller.call(method, path, body, **{"Idempotency-Key": self.key})
+                key = f"{self.key} {method} {path}"
+                answer = caller.call(method, path, body, **{"Idempotency-Key": key})
                 if answer.ok:
                     return answer.json()["data"]
                 if answer.status_code < 500:

@@ -132,3 +132,23 @@ def test_a_refund_made_by_hand_at_stripe_is_followed(world: World) -> None:
     heard(world, consumer, balance=600)
     world.stripe.fail_refund(refund["id"])
     heard(world, consumer, balance=1000)
+
+
+def test_a_purchase_that_failed_is_made_by_its_repeat_and_then_only_answered_again(
+    world: World,
+) -> None:
+    consumer, key = world.consumer(), {"Idempotency-Key": '"my purchase"'}
+    order, path = {"amountCents": 500}, f"{CREDITS}/purchase"
+    world.stripe.fault("error", method="POST", path="/v1/checkout/sessions", next=None)
+    refused = consumer.call("POST", path, order, **key)
+    assert refused.status_code == 503
+
+    world.stripe.mend()
+    made = consumer.call("POST", path, order, **key)
+    assert (made.status_code, "Idempotency-Replayed" in made.headers) == (201, False)
+    again = consumer.call("POST", path, order, **{"Idempotency-Key": "my purchase"})
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json()["data"] == made.json()["data"]
+    other = consumer.refused(422, "POST", path, {"amountCents": 600}, **key)
+    assert other["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert world.sql("SELECT count(*) FROM purchases")[0][0] == 1
