@@ -213,6 +213,10 @@ class UploadNotFound(NotFound):
     """There is no such upload, or it has expired. Upload the file again."""
 
 
+class DifferenceNotFound(NotFound):
+    """No such difference is open. It may have gone, or somebody has closed it."""
+
+
 class ReportNotFound(NotFound):
     """There is no such report."""
 

@@ -33,6 +33,26 @@ CREATE OR REPLACE FUNCTION differences_clear(
      AND day IS NOT DISTINCT FROM p_day;
 $$;
 
+-- Staff have put right what no later comparison clears by itself; once per reference. P0404 where none
+-- is open. p_subject: the difference as staff know it.
+CREATE OR REPLACE FUNCTION difference_close(
+  p_id bigint, p_subject uuid, p_ref uuid, p_actor text, p_reason text, p_now timestamptz
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  d reconciliation_differences;
+BEGIN
+  SELECT * INTO d FROM reconciliation_differences WHERE id = p_id FOR UPDATE;
+  IF staff_did(p_ref, 'close difference', p_subject, '{}') THEN
+    RETURN false;
+  ELSIF d.id IS NULL OR d.cleared_at IS NOT NULL THEN
+    RAISE EXCEPTION 'no difference % is open', p_id USING ERRCODE = 'P0404';
+  END IF;
+  UPDATE reconciliation_differences SET cleared_at = p_now WHERE id = p_id;
+  PERFORM staff_note(p_actor, 'close difference', p_subject, p_reason, p_ref, '{}', to_jsonb(d),
+                     NULL, p_now);
+  RETURN true;
+END $$;
+
 -- ---------------------------------------------------------------- events
 
 -- The event with what it did, in the transaction of its effect. p_event: id, type, accountId.
@@ -764,7 +784,8 @@ CREATE OR REPLACE VIEW payment_violation AS
    WHERE coalesce(b.posted, 0) <> coalesce(e.net, 0) - coalesce(p.paid, 0);
 
 REVOKE ALL ON FUNCTION
-  difference_found, differences_clear, stripe_event_note, stripe_event_seen, purchase_open,
+  difference_found, differences_clear, difference_close,
+  stripe_event_note, stripe_event_seen, purchase_open,
   purchase_session, purchase_look_later, refund_observe, refund_give_back, dispute_observe,
   purchase_observe, refund_request, refund_try, refund_refused, earning_terms_set, earning_record,
   earning_reverse,
@@ -774,7 +795,8 @@ REVOKE ALL ON FUNCTION
 FROM PUBLIC;
 GRANT SELECT ON stripe_booked, stripe_compared, payment_violation TO tarsify_app;
 GRANT EXECUTE ON FUNCTION
-  difference_found, differences_clear, stripe_event_note, purchase_open, purchase_session,
+  difference_found, differences_clear, difference_close,
+  stripe_event_note, purchase_open, purchase_session,
   purchase_look_later, purchase_observe, refund_request, refund_try, refund_refused,
   earning_terms_set, earnings_uncleared, payout_account_observe, payout_request, payout_begin,
   payout_sent, payout_failed, payout_returned, stripe_transactions_keep, stripe_payments_keep,

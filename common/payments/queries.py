@@ -46,6 +46,7 @@ _PAYOUT_RETURNED = text("SELECT payout_returned(:transfer, :cents, :event, :now)
 _KEEP_TRANSACTIONS = text("SELECT stripe_transactions_keep(:rows, :now)")
 _KEEP_PAYMENTS = text("SELECT stripe_payments_keep(:rows)")
 _DIFFERENCE = text("SELECT difference_found(:kind, :what, :ours, :theirs, :now, :day)")
+_CLOSE = text("SELECT difference_close(:id, :subject, :ref, :actor, :reason, :now)")
 _CLEAR = text("SELECT differences_clear(:kind, :since, :now, :day)")
 _VIOLATIONS = text("SELECT rule, what, difference FROM payment_violation ORDER BY rule, what")
 _EARNING_TERMS = text("SELECT earning_terms_set(:seconds, :cents)")
@@ -266,6 +267,24 @@ def clear_differences(
 ) -> None:
     """What was not seen again since then is settled; of other days nothing."""
     connection.execute(_CLEAR, {"kind": kind, "since": since, "day": day, "now": now})
+
+
+def close_difference(
+    connection: Connection,
+    number: int,
+    *,
+    subject: uuid.UUID,
+    reference: uuid.UUID,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> bool:
+    """Closes a difference for staff; False if that was done under this reference already.
+
+    Raises DBAPIError with P0404, or 23505 for a reference of another deed.
+    """
+    parameters = {"id": number, "subject": subject, "ref": reference, "actor": actor}
+    return bool(connection.scalar(_CLOSE, parameters | {"reason": reason, "now": now}))
 
 
 def days_apart(connection: Connection, kind: str, since: date) -> list[date]:

@@ -1,6 +1,7 @@
 """Our books against Stripe's. What a lost webhook left undone is done here; what cannot be
 explained is listed for staff, and said loudly once it is worth more than a little."""
 
+import uuid
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -9,12 +10,20 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from common import logs
+from common.db import refusals
+from common.errors import Conflict, DifferenceNotFound
 from common.gateways.stripe_reports import DOLLARS, StripeRefused, StripeUnavailable
 from common.http import Page, Paging
 from common.payments import queries
 from common.payments.observing import follow
 from common.payments.paying_out import follow_transfer
-from common.payments.schemas import DifferenceOut, Reconciled
+from common.payments.schemas import (
+    DifferenceClosed,
+    DifferenceCloseIn,
+    DifferenceOut,
+    Reconciled,
+)
+from common.payments.tables import DifferenceRow
 from common.payments.tools import Books, Tools
 
 log = logs.Log("cleanup")
@@ -23,6 +32,11 @@ STUCK = timedelta(hours=1)
 UNREAD = timedelta(hours=1)  # what was booked since then may not stand in what was read
 NOT_BOOKED = {"unknown", "mismatch", "not ours", "refused"}
 UNCHANGED = {"nothing", *NOT_BOOKED}
+MOST_NUMBER = 2**63 - 1  # differences are numbered; as ids they are UUIDs, like all others
+_REFUSALS: dict[str, Callable[[str], Exception]] = {
+    "P0404": lambda _: DifferenceNotFound(),
+    "23505": lambda _: Conflict("This reference was used for another deed."),
+}
 
 
 class Difference(NamedTuple):
@@ -79,7 +93,38 @@ def violations(tools: Books, connection: Connection) -> list[tuple[str, str, int
 def differences(session: Session, paging: Paging) -> Page[DifferenceOut]:
     """What differs at present, the oldest first."""
     rows, total = queries.open_differences(session, offset=paging.offset, limit=paging.limit)
-    return Page([DifferenceOut.model_validate(row) for row in rows], total, paging)
+    return Page([_shown(row) for row in rows], total, paging)
+
+
+def close_difference(
+    tools: Tools, difference_id: uuid.UUID, order: DifferenceCloseIn, *, by: str
+) -> DifferenceClosed:
+    """Staff say how it was put right. Raises DifferenceNotFound, or Conflict for the reference."""
+    if difference_id.int > MOST_NUMBER:
+        raise DifferenceNotFound
+    with refusals(_REFUSALS), tools.db.step() as connection:
+        done = queries.close_difference(
+            connection,
+            difference_id.int,
+            subject=difference_id,
+            reference=order.reference,
+            actor=by,
+            reason=order.reason,
+            now=tools.clock.now(),
+        )
+    return DifferenceClosed(id=difference_id, done_now=done)
+
+
+def _shown(row: DifferenceRow) -> DifferenceOut:
+    return DifferenceOut(
+        id=uuid.UUID(int=row.id),
+        kind=row.kind,
+        what=row.what,
+        ours=row.ours,
+        theirs=row.theirs,
+        found_at=row.found_at,
+        seen_at=row.seen_at,
+    )
 
 
 def _with_stripe(tools: Tools, began: datetime) -> _Read:

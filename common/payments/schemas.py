@@ -249,12 +249,27 @@ class DifferenceOut(Out):
     """Where our books and another's differ, in cents, or in the smallest unit of the currency that
     `what` names. null: that book has nothing of it."""
 
+    id: uuid.UUID
     kind: str
     what: str
     ours: int | None
     theirs: int | None
     found_at: Timestamp
     seen_at: Timestamp
+
+
+class DifferenceCloseIn(In):
+    """How a difference was put right. The same reference is done once."""
+
+    reference: uuid.UUID = Field(description="Made by the caller; repeats of it change nothing")
+    reason: Reason
+
+
+class DifferenceClosed(Out):
+    """A difference that staff have closed; should it be found again it is a new one."""
+
+    id: uuid.UUID
+    done_now: bool
 
 
 class EarningTermsIn(In):

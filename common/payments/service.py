@@ -14,6 +14,7 @@ from common.payments.hearing import hear, hear_connect
 from common.payments.paying_out import payouts, request_payout
 from common.payments.reconciling import (
     Difference,
+    close_difference,
     days_apart,
     differences,
     note,
@@ -27,6 +28,7 @@ __all__ = [
     "Difference",
     "breakdown",
     "buy",
+    "close_difference",
     "connect",
     "days_apart",
     "differences",

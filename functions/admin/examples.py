@@ -54,6 +54,10 @@ EXAMPLES: dict[str, JsonObject] = {
         "reason": "the picture was blank",
         "reference": "d2c2b8a5-8a2c-4d8d-83b2-3a5a6eab8c43",
     },
+    "POST /differences/<id>/close": {
+        "reason": "the payment was made past us and is sent back",
+        "reference": "f4e4dac7-ac4e-4fa9-a5d4-5c7c8acdae65",
+    },
     "POST /purchases/<id>/refund": {
         "reason": "bought by mistake",
         "reference": "e3d3c9b6-9b3d-4e9e-94c3-4b6b7fbc9d54",

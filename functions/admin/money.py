@@ -12,6 +12,7 @@ from common.credits.schemas import AdjustmentIn, DeedOut, FreezeIn
 from common.errors import (
     Conflict,
     ConsumerNotFound,
+    DifferenceNotFound,
     ExecutionNotFound,
     NotAnAdmin,
     NotEnoughLeft,
@@ -25,6 +26,8 @@ from common.http import Call, Link, Page, Paging
 from common.http.app import Routes
 from common.payments import service as payments
 from common.payments.schemas import (
+    DifferenceClosed,
+    DifferenceCloseIn,
     DifferenceOut,
     EarningTermsIn,
     EarningTermsOut,
@@ -148,11 +151,25 @@ def margins(call: Call[Identity, None, MarginsQuery]) -> Page[MarginOut]:
     query=Paging,
     out=Page[DifferenceOut],
     errors=(NotAnAdmin,),
+    links=(Link("0/id", ("POST /differences/<id>/close",)),),
 )
 def differences(call: Call[Identity, None, Paging]) -> Page[DifferenceOut]:
     """Lists where our books and those of Stripe or RunPod differ at present."""
     with runtime().db.transaction() as session:
         return payments.differences(session, call.query)
+
+
+@routes.route(
+    "POST",
+    "/differences/<id>/close",
+    guard=staff,
+    body=DifferenceCloseIn,
+    out=DifferenceClosed,
+    errors=(NotAnAdmin, DifferenceNotFound, Conflict),
+)
+def close_difference(call: Call[Identity, DifferenceCloseIn, None]) -> DifferenceClosed:
+    """Closes a difference that was put right, where no comparison sees that by itself."""
+    return payments.close_difference(runtime(), call.uuid("id"), call.body, by=call.principal.uid)
 
 
 @routes.route(

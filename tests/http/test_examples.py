@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from common.http.openapi import EXAMPLE_ID, EXAMPLE_SLUG, document
+from common.payments import queries as payments
 from tests.http.documents import PUBLIC, Installation, one_of_everything
 from tests.http.functions import APPS
 from tests.security.test_access import a_key, a_webhook
@@ -76,6 +77,17 @@ def known_ids(installation: Installation, function: str) -> dict[str, str]:
     )
     (shown,) = world.staff.ok("GET", "/api/admin/reports?state=open")
     known |= {"/reports/": report["id"], "developer_id": shown["developerId"]}
+    with world.runtime.db.step() as connection:
+        payments.note_difference(
+            connection,
+            "refund differs",
+            "a refund",
+            ours=1,
+            theirs=2,
+            day=None,
+            now=world.clock.now(),
+        )
+    known["/differences/"] = world.staff.ok("GET", "/api/admin/differences")[0]["id"]
     return known
 
 

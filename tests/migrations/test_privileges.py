@@ -112,6 +112,7 @@ STEPS = {
     "public.staff_note",
     "public.difference_found",
     "public.differences_clear",
+    "public.difference_close",
     "public.stripe_event_note",
     "public.purchase_open",
     "public.purchase_session",

@@ -376,3 +376,33 @@ def test_books_that_stay_apart_break_an_invariant(
     for table in saved:  # generated columns are none of these tables'
         owner.execute(text(f"DELETE FROM {table}"))
         owner.execute(text(f"INSERT INTO {table} SELECT * FROM kept_{table}"))
+
+
+def test_staff_close_a_difference_that_no_comparison_clears_once_and_on_record(
+    world: World,
+) -> None:
+    with world.runtime.db.step() as connection:
+        queries.note_difference(
+            connection,
+            "payment differs from its order",
+            "an order",
+            ours=500,
+            theirs=700,
+            day=None,
+            now=world.clock.now(),
+        )
+    (listed,) = world.staff.ok("GET", "/api/admin/differences")
+    path = f"/api/admin/differences/{listed['id']}/close"
+    order = {"reference": str(uuid.uuid4()), "reason": "sent back by hand"}
+
+    assert world.staff.ok("POST", path, order) == {"id": listed["id"], "doneNow": True}
+    assert world.staff.ok("POST", path, order) == {"id": listed["id"], "doneNow": False}
+
+    assert differences(world) == []
+    other = {"reference": str(uuid.uuid4()), "reason": "again"}
+    assert world.staff.refused(404, "POST", path, other)["code"] == "DIFFERENCE_NOT_FOUND"
+    none = path.replace(listed["id"], str(uuid.uuid4()))
+    assert world.staff.refused(404, "POST", none, other)["code"] == "DIFFERENCE_NOT_FOUND"
+    (acted,) = world.staff.ok("GET", f"/api/admin/actions?subject={listed['id']}")
+    assert (acted["action"], acted["reason"]) == ("close difference", "sent back by hand")
+    assert acted["before"]["theirs"] == 700

@@ -144,6 +144,7 @@ TABLE: dict[str, dict[str, str]] = {
         "GET /actions": STAFF,
         "GET /margins": STAFF,
         "GET /differences": STAFF,
+        "POST /differences/<id>/close": STAFF,
         "PUT /credits/packages": STAFF,
         "PUT /earnings/terms": STAFF,
         "POST /consumers/<consumer_id>/suspend": STAFF,

@@ -120,6 +120,7 @@ BODIES: dict[str, dict[str, dict[str, Any]]] = {
         "POST /wallets/<consumer_id>/freeze": DEED,
         "POST /wallets/<consumer_id>/unfreeze": DEED,
         "POST /runs/<id>/refund": DEED,
+        "POST /differences/<id>/close": DEED,
         "POST /purchases/<id>/refund": DEED | {"amountCents": 100, "force": True},
         "PUT /credits/packages": {
             "packages": [{"priceCents": 500, "popular": True}],
