@@ -5,6 +5,7 @@ import copy
 import uuid
 from typing import Any, NamedTuple
 
+from common.catalog.links import Path
 from common.catalog.service import Runnable
 from common.errors import InvalidInputs, Unavailable, UploadNotFound, UploadNotReady
 from common.executions.tools import Tools
@@ -31,12 +32,9 @@ def attached(
             continue
         if resolved is payload:
             resolved = copy.deepcopy(payload)
-        *way, last = path
-        place: Any = resolved
-        for step in way:
-            place = place[step]
-        field = _Field(".".join(map(str, path)), consumer_id, _seconds(model))
-        place[last] = _address(tools, field, place[last])
+        *_, last = path
+        holder, field = _holder(resolved, path), _Field(_name(path), consumer_id, _seconds(model))
+        holder[last] = _address(tools, field, holder[last])
     return resolved
 
 
@@ -44,10 +42,20 @@ def check_addresses(tools: Tools, model: Runnable, payload: dict[str, Any]) -> N
     """Refuses a payload whose addresses, the developer's own among them, lead elsewhere than to
     the public internet. Raises InvalidInputs, Unavailable."""
     for path in sorted(model.form.links(payload), key=str):
-        value: Any = payload
-        for step in path:
-            value = value[step]
-        _check(tools, ".".join(map(str, path)), value)
+        *_, last = path
+        _check(tools, _name(path), _holder(payload, path)[last])
+
+
+def _holder(payload: dict[str, Any], path: Path) -> Any:
+    """The object or list that holds the last step of a path."""
+    holder: Any = payload
+    for step in path[:-1]:
+        holder = holder[step]
+    return holder
+
+
+def _name(path: Path) -> str:
+    return ".".join(map(str, path))
 
 
 class _Field(NamedTuple):
